@@ -1,0 +1,13 @@
+/* id, type, name, label (or NULL), values (or NULL, '|' between), doc */
+METRIC(HOLDS, METRIC_COUNTER, "ticket_holds_total", "result", "held|again|refused|failed", "Seat holds by result")
+METRIC(PAYMENT_EVENTS, METRIC_COUNTER, "ticket_payment_events_total", "path", "direct|relay", "PaymentCompletedEvents delivered, at once or by the relay")
+METRIC(CONFIRMATIONS, METRIC_COUNTER, "ticket_confirmations_total", "result", "confirmed|rejected|duplicate|dead_letter", "Payment events decided")
+METRIC(CONFIRM_LATENCY, METRIC_HISTOGRAM, "ticket_confirm_latency_seconds", NULL, NULL, "From the event's time to the commit of its decision")
+METRIC(REDIS_INFLIGHT, METRIC_GAUGE, "ticket_redis_inflight", NULL, NULL, "Redis commands without a reply yet")
+METRIC(DB_CONNECTIONS, METRIC_GAUGE, "ticket_db_connections", "state", "connecting|idle|busy", "PostgreSQL connections by state")
+METRIC(STATEMENT_SECONDS, METRIC_HISTOGRAM, "ticket_db_call_duration_seconds", NULL, NULL, "Database calls, from the request to the reply")
+METRIC(CONNECTIONS, METRIC_GAUGE, "ticket_http_connections", NULL, NULL, "Open client connections")
+METRIC(STREAMS, METRIC_GAUGE, "ticket_http_streams", NULL, NULL, "Open event streams")
+METRIC(ORDERS_EXPIRED, METRIC_COUNTER, "ticket_orders_expired_total", NULL, NULL, "READY orders failed because their time ran out")
+METRIC(REPUBLISHED, METRIC_COUNTER, "ticket_outbox_swept_total", NULL, NULL, "Outbox rows given back to approved orders that stayed undecided")
+METRIC(RELOADS, METRIC_COUNTER, "ticket_seat_state_reloads_total", NULL, NULL, "Loads of a schedule's sold and pending seats into Redis")
