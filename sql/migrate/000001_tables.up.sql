@@ -46,7 +46,7 @@ CREATE TABLE seat (
 
 -- `active` is 1 while HELD or CONFIRMED, else NULL: the unique constraint is what decides who gets a seat.
 CREATE TABLE reservation (
-    id          uuid NOT NULL,
+    id          uuid NOT NULL DEFAULT gen_random_uuid(),
     user_id     bigint NOT NULL,
     schedule_id bigint NOT NULL,
     seat_no     varchar(20) NOT NULL,
@@ -65,14 +65,14 @@ CREATE INDEX reservation_user ON reservation (user_id, schedule_id);
 
 -- A READY order with approved_at set waits for its confirmation, however long that takes.
 CREATE TABLE payment_order (
-    order_no       uuid NOT NULL,
+    order_no       uuid NOT NULL DEFAULT gen_random_uuid(),
     user_id        bigint NOT NULL,
     schedule_id    bigint NOT NULL,
     seat_no        varchar(20) NOT NULL,
     amount         bigint NOT NULL CHECK (amount >= 0),
     status         text NOT NULL DEFAULT 'READY' CHECK (status IN ('READY', 'PAID', 'CANCELLED', 'FAILED')),
     fail_reason    text,
-    expires_at     timestamptz NOT NULL,
+    expires_at     timestamptz NOT NULL DEFAULT now() + interval '5 minutes',
     approved_at    timestamptz,
     rev            bigint,          -- of the approval: the seat is pending in Redis' copy
     reservation_id uuid,
@@ -85,7 +85,7 @@ CREATE INDEX payment_order_user ON payment_order (user_id, schedule_id);
 CREATE INDEX payment_order_expiry ON payment_order (expires_at);
 
 CREATE TABLE payment (
-    id          uuid NOT NULL,
+    id          uuid NOT NULL DEFAULT gen_random_uuid(),
     order_no    uuid NOT NULL,
     user_id     bigint NOT NULL,
     amount      bigint NOT NULL CHECK (amount >= 0),
@@ -102,7 +102,7 @@ CREATE UNIQUE INDEX payment_one_kept ON payment (order_no) WHERE status <> 'FAIL
 CREATE INDEX payment_order_no ON payment (order_no, id) WHERE status = 'FAILED';
 
 CREATE TABLE refund (
-    id         uuid NOT NULL,
+    id         uuid NOT NULL DEFAULT gen_random_uuid(),
     payment_id uuid NOT NULL,
     order_no   uuid NOT NULL,
     user_id    bigint NOT NULL,

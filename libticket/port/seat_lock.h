@@ -1,0 +1,112 @@
+/* seat_lock: short claims on seats, in a store that forgets (Redis).
+ *
+ * One script, one round trip a call. The key seat:lock:{schedule}:<seat> alone says who holds; what this store
+ * knows of sold and pending seats is a copy with revisions (promises.md 1). The limit per user counts held and
+ * sold seats. Times are ms; expiries are unix ms by the store's clock.
+ *
+ * Every call: the caller fills the inputs and `call.flow`; the flow is woken exactly once, on its thread, with
+ *   TK_UNAVAILABLE  the store is away, loading, full, read-only or beyond its deadline; it may have acted on a
+ *                   timeout: holds then end by their TTL, releases are repeated
+ *   TK_INTERNAL     a bug
+ * Ownership: inputs are the caller's and stay until the wake. Thread: one instance a loop. */
+#ifndef TK_SEAT_LOCK_H
+#define TK_SEAT_LOCK_H
+
+#include "domain/seat.h"
+#include "runtime/flow.h"
+#include "runtime/uuid.h"
+
+enum { HOLD_SEATS_MAX = 100 }; /* the limit per user is never larger */
+
+enum hold_verdict {
+	HOLD_PLACED,    /* all seats are the user's; `own[i]` marks those that were so before */
+	HOLD_LIMIT,     /* held + sold would exceed the limit */
+	HOLD_HELD,      /* seats[culprit] is held by someone else, pending, or held in the database */
+	HOLD_SOLD,      /* seats[culprit] is sold */
+	HOLD_NOT_LOADED /* the copy of sold seats is of another life of the store: load it, then ask again */
+};
+
+struct seat_hold {
+	struct port_call call;
+	/* in */
+	int64_t schedule, user, ttl_ms;
+	int64_t limit;
+	const struct seat_no *seats;
+	unsigned count; /* 1..HOLD_SEATS_MAX, distinct */
+	/* out */
+	enum hold_verdict verdict;
+	unsigned culprit;
+	int64_t now_ms; /* the store's clock */
+	int64_t expires_ms[HOLD_SEATS_MAX];
+	bool own[HOLD_SEATS_MAX];
+};
+
+/* payment/ready: is it the user's? The first claim of a hold gives it its order number and prolongs it, once, to at
+ * least `at_least_ms`; later ones, and those at the same moment, are told that number: one hold, one order. */
+enum claim_verdict { CLAIM_OWN, CLAIM_NOT_OWNED, CLAIM_IS_SOLD, CLAIM_IS_TAKEN, CLAIM_NOT_LOADED };
+struct seat_claim {
+	struct port_call call;
+	int64_t schedule, user, at_least_ms;
+	struct seat_no seat;
+	struct uuid order_no; /* in: a candidate; out: the hold's order */
+	bool renew;           /* the hold's order has ended (failed): take the candidate instead, without prolonging */
+	enum claim_verdict verdict;
+	bool first; /* the candidate was taken */
+	int64_t remaining_ms; /* of the hold, after prolonging */
+};
+
+/* Compare and delete. Unless `even_if_ordered`, a hold that has been claimed is left: its order must fail first. */
+enum release_verdict { RELEASE_DONE, RELEASE_NOT_HELD, RELEASE_NOT_OWNED, RELEASE_ORDERED };
+struct seat_release {
+	struct port_call call;
+	int64_t schedule, user;
+	struct seat_no seat;
+	bool even_if_ordered;
+	enum release_verdict verdict;
+};
+
+/* The user's holds of one schedule, by seat number. */
+struct seat_holds {
+	struct port_call call;
+	int64_t schedule, user;
+	unsigned count;
+	struct seat_no seats[HOLD_SEATS_MAX];
+	int64_t expires_ms[HOLD_SEATS_MAX];
+	int64_t now_ms;
+};
+
+/* A change of the copy: applied only when `rev` is larger than what stands there. SOLD also ends every hold on the
+ * seat; FREE, PENDING keep a hold of the same user (FREE: of anybody). */
+struct seat_change {
+	int64_t schedule, rev, user;
+	struct seat_no seat;
+	enum seat_claim_kind kind;
+};
+struct seat_apply {
+	struct port_call call;
+	const struct seat_change *changes; /* of any schedules; sent in scripts of <= 200 seats of one schedule */
+	unsigned count;
+	bool finish_load; /* after all are merged, mark `load_schedule` as loaded in this life of the store */
+	int64_t load_schedule;
+};
+
+/* The state of all seats, in pieces that do not block the store; status[i] belongs to plan seat i. */
+struct seat_plan;
+struct seat_read {
+	struct port_call call;
+	int64_t schedule;
+	const struct seat_plan *plan;
+	uint8_t *status; /* enum seat_status, plan->count of them, the caller's */
+	bool loaded;     /* false: load, then ask again (status is not to be trusted) */
+};
+
+struct seat_lock {
+	void (*hold)(struct seat_lock *, struct seat_hold *);
+	void (*claim)(struct seat_lock *, struct seat_claim *);
+	void (*release)(struct seat_lock *, struct seat_release *);
+	void (*holds)(struct seat_lock *, struct seat_holds *);
+	void (*apply)(struct seat_lock *, struct seat_apply *);
+	void (*read)(struct seat_lock *, struct seat_read *);
+};
+
+#endif
