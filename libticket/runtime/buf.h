@@ -2,7 +2,8 @@
  *
  * Memory: from an arena (never freed singly; growth leaves the old block behind) or, with
  * arena NULL, from malloc (buf_finish frees). Always room for a NUL after `len`.
- * The JSON writers escape per RFC 8259 and put commas themselves through `j_*`:
+ * The JSON writers escape per RFC 8259 (what is no UTF-8 becomes U+FFFD) and put commas themselves,
+ * except at the top level, so that one buffer can take several texts; 63 levels at most:
  *
  *     j_obj_k(b, NULL); j_int(b, "userId", 7); j_str(b, "seatNo", "A-1"); j_obj_end(b);
  *

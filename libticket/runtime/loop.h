@@ -25,7 +25,8 @@ int watch_add(struct loop *l, struct watch *w);                     /* -1: errno
 int watch_change(struct loop *l, struct watch *w, uint32_t events); /* no system call when equal */
 void watch_remove(struct loop *l, struct watch *w);                 /* safe inside any callback */
 
-/* A one-shot timer in a binary heap; arming an armed one moves it. Zero-initialise. */
+/* A one-shot timer in a binary heap; arming an armed one moves it. Zero-initialise.
+ * Equal ones fire in the order they were armed. One armed by a timer fires in the next turn at the earliest. */
 struct timer {
 	int64_t due_ms;
 	size_t slot; /* heap place + 1; 0: not armed */
@@ -58,12 +59,12 @@ struct mailbox {
 	struct watch watch; /* the eventfd */
 };
 int mailbox_init(struct mailbox *b, struct loop *l, void *ctx); /* -1: errno */
-void mailbox_finish(struct mailbox *b);                         /* drops nothing: delivers what is left */
+void mailbox_finish(struct mailbox *b);                         /* drops nothing: delivers what is left; senders have ended */
 void mailbox_post(struct mailbox *b, struct mail *m);           /* any thread; order per sender kept */
 
 struct loop *loop_create(void); /* NULL: errno */
 void loop_destroy(struct loop *l);
-void loop_run(struct loop *l);            /* until loop_stop */
+void loop_run(struct loop *l);            /* until loop_stop, also one from before; may run again after it */
 void loop_turn(struct loop *l, int max_ms); /* one turn, sleeping at most max_ms; for tests */
 void loop_stop(struct loop *l);           /* any thread, also a signal handler */
 int64_t loop_now_ms(const struct loop *l);

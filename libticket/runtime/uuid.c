@@ -1,0 +1,76 @@
+#include "runtime/uuid.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+#include <xxhash.h>
+
+static void put_random(struct uuid *u, uint64_t bits)
+{
+	for (int i = 15; i >= 8; i--, bits >>= 8) u->b[i] = (uint8_t)bits;
+	u->b[8] = (uint8_t)((u->b[8] & 0x3f) | 0x80); /* the variant */
+}
+
+struct uuid uuid_v7(int64_t unix_ms, unsigned tag)
+{
+	struct uuid u;
+	uint64_t bits;
+
+	if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits) abort();
+	for (int i = 0; i < 6; i++) u.b[i] = (uint8_t)((uint64_t)unix_ms >> (40 - 8 * i));
+	u.b[6] = (uint8_t)(0x70 | (tag >> 8 & 0xf));
+	u.b[7] = (uint8_t)tag;
+	put_random(&u, bits);
+	return u;
+}
+
+/* XXH64 is fixed for ever by its specification: another daemon, or next year's, derives the same. */
+struct uuid uuid_derived(struct uuid cause, unsigned salt)
+{
+	struct uuid u = cause;
+
+	u.b[6] = (uint8_t)(0x70 | (u.b[6] & 0xf));
+	put_random(&u, XXH64(cause.b, sizeof cause.b, salt));
+	return u;
+}
+
+static bool dash_before(int byte)
+{
+	return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
+
+void uuid_text(char out[UUID_TEXT], const struct uuid *u)
+{
+	static const char HEX[] = "0123456789abcdef";
+
+	for (int i = 0; i < 16; i++) {
+		if (dash_before(i)) *out++ = '-';
+		*out++ = HEX[u->b[i] >> 4];
+		*out++ = HEX[u->b[i] & 0xf];
+	}
+	*out = '\0';
+}
+
+/* 16 or more: no hex digit. */
+static unsigned hex_value(char c)
+{
+	if (c >= '0' && c <= '9') return (unsigned)(c - '0');
+	if (c >= 'a' && c <= 'f') return (unsigned)(c - 'a' + 10);
+	if (c >= 'A' && c <= 'F') return (unsigned)(c - 'A' + 10);
+	return 16;
+}
+
+bool uuid_parse(const char *s, size_t n, struct uuid *ret)
+{
+	struct uuid u;
+
+	if (n != UUID_TEXT - 1) return false;
+	for (int i = 0; i < 16; i++, s += 2) {
+		if (dash_before(i) && *s++ != '-') return false;
+
+		unsigned high = hex_value(s[0]), low = hex_value(s[1]);
+		if ((high | low) > 15) return false;
+		u.b[i] = (uint8_t)(high << 4 | low);
+	}
+	*ret = u;
+	return true;
+}
