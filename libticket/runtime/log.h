@@ -35,7 +35,9 @@ struct log_field {
 	const char *s; /* NULL: the number */
 	int64_t i;
 };
-#define LF_S(k, v) ((struct log_field){(k), (v) ? (v) : "", 0})
+/* A function, so that an array as the value is no "always true" to the compiler. */
+static inline const char *log_text(const char *s) { return s ? s : ""; }
+#define LF_S(k, v) ((struct log_field){(k), log_text(v), 0})
 #define LF_I(k, v) ((struct log_field){(k), NULL, (int64_t)(v)})
 #define LF_ERR(e) LF_S("error", TK_KIND[(e).kind].name), LF_S("what", (e).what), LF_S("where", (e).where)
 

@@ -28,7 +28,9 @@ struct histogram {
 	uint64_t bucket[METRIC_BUCKETS + 1]; /* not cumulative */
 	uint64_t sum_us;
 };
+/* One writer, any number of readers at the same time (relaxed atomics): also for histograms of one's own. */
 void histogram_observe(struct histogram *h, int64_t us);
+void histogram_add(struct histogram *to, const struct histogram *from); /* sums sheets up; `to` is private */
 
 struct metrics_sheet; /* one a thread */
 struct metrics_sheet *metrics_sheet_create(void); /* registers itself */
