@@ -1,0 +1,80 @@
+#include "adapter/json/reservation_decided_codec.h"
+
+#include <string.h>
+
+#include "adapter/json/event_codec.h"
+#include "runtime/buf.h"
+
+struct body {
+	int64_t version;
+	char type[EVENT_TYPE_TEXT];
+	char reason[REASON_TEXT];
+	struct reservation_decided e;
+};
+
+static const struct json_field FIELDS[] = {
+	JSON_UUID(struct body, e.event_id, "eventId", JSON_REQUIRED),
+	JSON_BYTES(struct body, type, "eventType", 0, EVENT_TYPE_TEXT - 1, JSON_REQUIRED),
+	JSON_INT(struct body, version, "version", -ID_MAX, ID_MAX, JSON_REQUIRED),
+	JSON_TIME(struct body, e.occurred_at_ms, "occurredAt", JSON_REQUIRED),
+	JSON_UUID(struct body, e.order_no, "orderNo", JSON_REQUIRED),
+	JSON_UUID(struct body, e.reservation_id, "reservationId", JSON_NULLABLE),
+	JSON_INT(struct body, e.user, "userId", 1, ID_MAX, JSON_REQUIRED),
+	JSON_INT(struct body, e.schedule, "scheduleId", 1, ID_MAX, JSON_REQUIRED),
+	JSON_SEAT(struct body, e.seat, "seatNo", JSON_REQUIRED),
+	JSON_INT(struct body, e.amount_krw, "amount", 0, ID_MAX, JSON_REQUIRED),
+	JSON_BYTES(struct body, reason, "reason", 1, REASON_TEXT - 1, JSON_NULLABLE),
+};
+
+static void put_uuid(struct buf *out, const char *key, const struct uuid *u)
+{
+	char text[UUID_TEXT];
+	uuid_text(text, u);
+	if (uuid_is_nil(u))
+		j_null(out, key);
+	else
+		j_strn(out, key, text, UUID_TEXT - 1);
+}
+
+void reservation_decided_encode(const struct reservation_decided *e, struct buf *out)
+{
+	j_obj_k(out, NULL);
+	put_uuid(out, "eventId", &e->event_id);
+	j_str(out, "eventType", RESERVATION_EVENT_NAME[e->type]);
+	j_int(out, "version", EVENT_VERSION);
+	j_time(out, "occurredAt", e->occurred_at_ms);
+	put_uuid(out, "orderNo", &e->order_no);
+	put_uuid(out, "reservationId", &e->reservation_id);
+	j_int(out, "userId", e->user);
+	j_int(out, "scheduleId", e->schedule);
+	j_strn(out, "seatNo", e->seat.s, e->seat.len);
+	j_int(out, "amount", e->amount_krw);
+	j_str(out, "reason", e->reason);
+	j_obj_end(out);
+}
+
+static bool type_known(const char *name, enum reservation_event *ret)
+{
+	for (unsigned i = 0; i < RESERVATION_EVENTS; i++) {
+		if (strcmp(name, RESERVATION_EVENT_NAME[i]) != 0) continue;
+		*ret = i;
+		return true;
+	}
+	return false;
+}
+
+enum event_fault reservation_decided_decode(struct json_decoder *d, const char *body, size_t n,
+	struct reservation_decided *ret, char reason[REASON_TEXT])
+{
+	struct body b = {.version = EVENT_VERSION};
+	struct json_errors errors;
+	json_decode(d, body, body ? n : 0, FIELDS, JSON_FIELDS(FIELDS), &b, &errors);
+	if (b.version != EVENT_VERSION) return EVENT_UNKNOWN_VERSION;
+	if (b.type[0] && !type_known(b.type, &b.e.type)) return EVENT_UNKNOWN_TYPE;
+	enum event_fault fault = event_fault_of(&errors);
+	if (fault != EVENT_FINE) return fault;
+	memcpy(reason, b.reason, sizeof b.reason);
+	b.e.reason = reason[0] ? reason : NULL;
+	*ret = b.e;
+	return EVENT_FINE;
+}
