@@ -88,6 +88,7 @@ struct seat_apply {
 	unsigned count;
 	bool finish_load; /* after all are merged, mark `load_schedule` as loaded in this life of the store */
 	int64_t load_schedule;
+	uint32_t load_life; /* what `life` said before the changes were read; another by now: TK_UNAVAILABLE. 0: unchecked */
 };
 
 /* The state of all seats, in pieces that do not block the store; status[i] belongs to plan seat i. */
@@ -107,6 +108,9 @@ struct seat_lock {
 	void (*holds)(struct seat_lock *, struct seat_holds *);
 	void (*apply)(struct seat_lock *, struct seat_apply *);
 	void (*read)(struct seat_lock *, struct seat_read *);
+	/* Changes at least with every life of the store; 0 while it is away. Changes that others made between reading
+	 * the database and loading are lost when the store restarts in between: `load_life` notices. */
+	uint32_t (*life)(const struct seat_lock *);
 };
 
 #endif

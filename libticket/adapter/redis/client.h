@@ -1,0 +1,75 @@
+/* redis: one loop's connection to one Redis server; it pipelines by itself.
+ *
+ * A call is a port_call with a static `redis_op`: which script, how its arguments are written, what happens with the
+ * reply. Scripts are the files of lua/, called by their hash. A connection counts as ready once AUTH, SELECT, INFO and
+ * SCRIPT LOAD of every script have been answered; until then, and beyond `inflight_max`, calls fail at once.
+ *
+ * `replied` is called exactly once a call, on the loop's thread, possibly from inside redis_call:
+ *   TK_OK           `reply` is no error reply; it dies when `replied` returns
+ *   TK_UNAVAILABLE  away, loading, full, read-only, not permitted, too much under way; or the deadline passed or the
+ *                   connection was lost, and then the script may have run
+ *   TK_INTERNAL     Redis refused the call itself: a bug (redis_last_error says which)
+ * A deadline that passes throws the connection away with everything on it, so that a late reply finds nobody.
+ * A lost connection is built again at once, then with backoff of 20 to 500 ms; the resolver of the host's name blocks.
+ *
+ * Memory: nothing is allocated a call but the reply. Inputs stay the caller's until `replied`: they are read a second
+ * time when the server has forgotten the scripts. `replied` may start calls but not destroy the client.
+ * Thread: the loop's. Writes use MSG_NOSIGNAL. */
+#ifndef TK_REDIS_CLIENT_H
+#define TK_REDIS_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "redis_scripts.h"
+#include "runtime/flow.h"
+
+struct loop;
+struct metrics_sheet;
+struct redisReply;
+struct redis;
+
+struct redis_settings {
+	const char *url;       /* redis://[[user]:password@]host[:port][/db]; %XX in user and password */
+	int64_t timeout_ms;    /* of one call, of a connect and of its handshake */
+	unsigned inflight_max; /* 0: 20000 */
+};
+
+/* Arguments go to the server in the order of these calls. */
+struct redis_args;
+void redis_arg(struct redis_args *a, const void *p, size_t n);
+void redis_arg_int(struct redis_args *a, int64_t v);
+/* One argument in parts, for keys like seat:state:{42} and seat:user:{42}:7. */
+void redis_arg_key(struct redis_args *a, const char *before, int64_t id, const char *after);
+void redis_arg_key2(struct redis_args *a, const char *before, int64_t id, const char *after, int64_t id2);
+void redis_arg_key_text(struct redis_args *a, const char *before, int64_t id, const char *after, const char *text);
+void redis_arg_run(struct redis_args *a); /* run_id of the server at the other end */
+
+struct redis_op {
+	const char *command; /* NULL: the script */
+	enum script script;
+	unsigned keys; /* how many of a script's arguments are keys; they come first */
+	void (*bind)(struct redis_args *a, struct port_call *c); /* NULL: no arguments */
+	void (*replied)(struct port_call *c, struct tk_err err, const struct redisReply *reply);
+};
+
+/* Connects in the background; NULL: the URL is none (redis_url_ok tells). */
+struct redis *redis_create(struct loop *l, const struct redis_settings *s, struct metrics_sheet *m);
+void redis_destroy(struct redis *r); /* answers what is under way; NULL is fine */
+bool redis_url_ok(const char *url);
+
+void redis_call(struct redis *r, const struct redis_op *op, struct port_call *c);
+
+bool redis_ready(const struct redis *r);
+/* Changes with every connection; 0 while there is none. What was seen under another number may be of a server that
+ * has forgotten things since. */
+uint32_t redis_life(const struct redis *r);
+unsigned redis_inflight(const struct redis *r);
+const char *redis_last_error(const struct redis *r); /* "" when there was none; for the log, not for clients */
+
+/* Array elements of a reply; 0, "" and false when the element is missing or of another type. */
+int64_t redis_reply_int(const struct redisReply *r, size_t i);
+const char *redis_reply_str(const struct redisReply *r, size_t i, size_t *ret_len);
+
+#endif

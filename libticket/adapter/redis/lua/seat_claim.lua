@@ -1,0 +1,35 @@
+-- Is the hold the user's? The first claim gives it an order number and prolongs it, once.
+-- KEYS: seat:state:{S}, seat:user:{S}:U, seat:lock:{S}:SEAT
+-- ARGV: run_id, user, seat, at least ms, candidate order number, '1' to renew
+-- Gives {verdict}, the number of enum claim_verdict, and for OWN {0, first, ms left, order number}.
+local call, user, seat = redis.call, ARGV[2], ARGV[3]
+local OWN, NOT_OWNED, IS_SOLD, IS_TAKEN, NOT_LOADED = 0, 1, 2, 3, 4
+local FALLBACK_MS = 60000 -- for a lock that was set by hand without an end
+local state = call('HMGET', KEYS[1], '#run', seat)
+if state[1] ~= ARGV[1] then return {NOT_LOADED} end
+if state[2] then
+	local kind, owner = string.match(state[2], ':(%u):(%d+)$')
+	if kind == 'S' then return {IS_SOLD} end
+	if kind ~= 'F' and owner ~= user then return {IS_TAKEN} end
+end
+if call('GET', KEYS[3]) ~= user then return {NOT_OWNED} end
+
+--include user_seats
+local left, least, renew = call('PTTL', KEYS[3]), tonumber(ARGV[4]), ARGV[6] == '1'
+if left < 0 then least = math.max(least, FALLBACK_MS) end
+local json = call('GET', KEYS[2])
+local seats = json and cjson.decode(json) or {}
+local entry = seats[seat] or {}
+if entry[2] and not renew then return {OWN, 0, left, entry[2]} end
+
+local prolong = left < least and (left < 0 or not renew)
+if prolong then left = least end
+if type(entry[1]) ~= 'string' then
+	local time = call('TIME')
+	entry[1] = time[1] * 1000 + math.floor(time[2] / 1000) + left
+end
+entry[2] = ARGV[5]
+seats[seat] = entry
+save_seats(KEYS[2], seats)
+if prolong then call('PEXPIRE', KEYS[3], left) end
+return {OWN, 1, left, entry[2]}

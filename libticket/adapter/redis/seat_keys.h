@@ -1,0 +1,24 @@
+/* The names of the keys; the number in braces keeps a schedule in one slot of a cluster. */
+#ifndef TK_REDIS_SEAT_KEYS_H
+#define TK_REDIS_SEAT_KEYS_H
+
+#include "adapter/redis/client.h"
+
+static inline void key_state(struct redis_args *a, int64_t schedule)
+{
+	redis_arg_key(a, "seat:state:{", schedule, "}");
+}
+static inline void key_user(struct redis_args *a, int64_t schedule, int64_t user)
+{
+	redis_arg_key2(a, "seat:user:{", schedule, "}:", user);
+}
+static inline void key_users(struct redis_args *a, int64_t schedule)
+{
+	redis_arg_key(a, "seat:user:{", schedule, "}:");
+}
+static inline void key_lock(struct redis_args *a, int64_t schedule, const char *seat) /* "": all of them, for a script */
+{
+	redis_arg_key_text(a, "seat:lock:{", schedule, "}:", seat);
+}
+
+#endif

@@ -1,0 +1,218 @@
+#include "adapter/redis/seat_lock.h"
+
+#include <assert.h>
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/redis/seat_copy.h"
+#include "adapter/redis/seat_keys.h"
+
+static struct redis *redis_of(struct seat_lock *s) { return container_of(s, struct redis_seat_lock, port)->redis; }
+
+static void arg_seat(struct redis_args *a, const struct seat_no *no) { redis_arg(a, no->s, no->len); }
+
+static const struct tk_err ODD_REPLY = {TK_INTERNAL, __FILE_NAME__, "a script's reply is not as agreed"};
+
+/* --- hold --- */
+
+static void bind_hold(struct redis_args *a, struct port_call *c)
+{
+	const struct seat_hold *h = container_of(c, struct seat_hold, call);
+	key_state(a, h->schedule);
+	key_user(a, h->schedule, h->user);
+	key_lock(a, h->schedule, "");
+	redis_arg_run(a);
+	redis_arg_int(a, h->user);
+	redis_arg_int(a, h->ttl_ms);
+	redis_arg_int(a, h->limit);
+	for (unsigned i = 0; i < h->count; i++) arg_seat(a, &h->seats[i]);
+}
+
+static void placed_now(struct seat_hold *h, int64_t now_ms)
+{
+	h->verdict = HOLD_PLACED;
+	h->now_ms = now_ms;
+	for (unsigned i = 0; i < h->count; i++) {
+		h->expires_ms[i] = now_ms + h->ttl_ms;
+		h->own[i] = false;
+	}
+}
+
+static bool read_hold(struct seat_hold *h, const redisReply *reply)
+{
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3) return false;
+	h->verdict = (enum hold_verdict)redis_reply_int(reply, 0);
+	h->culprit = (unsigned)redis_reply_int(reply, 1);
+	h->now_ms = redis_reply_int(reply, 2);
+	if (h->verdict != HOLD_PLACED) return h->verdict <= HOLD_NOT_LOADED && h->culprit < h->count;
+	if (reply->elements != 3 + (size_t)h->count) return false;
+	for (unsigned i = 0; i < h->count; i++) {
+		int64_t ends = redis_reply_int(reply, 3 + i);
+		h->own[i] = ends < 0; /* negated: was the user's before */
+		h->expires_ms[i] = ends < 0 ? -ends : ends;
+	}
+	return true;
+}
+
+static void hold_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
+{
+	struct seat_hold *h = container_of(c, struct seat_hold, call);
+	h->culprit = 0;
+	if (tk_failed(err)) port_answer(c, err);
+	else if (reply->type == REDIS_REPLY_INTEGER) placed_now(h, reply->integer), port_answer(c, TK_NONE);
+	else port_answer(c, read_hold(h, reply) ? TK_NONE : ODD_REPLY);
+}
+
+static void hold(struct seat_lock *s, struct seat_hold *h)
+{
+	static const struct redis_op OP = {.script = SCRIPT_SEAT_HOLD, .keys = 3, .bind = bind_hold, .replied = hold_replied};
+	assert(h->count > 0 && h->count <= HOLD_SEATS_MAX);
+	redis_call(redis_of(s), &OP, &h->call);
+}
+
+/* --- claim --- */
+
+static void bind_claim(struct redis_args *a, struct port_call *c)
+{
+	const struct seat_claim *k = container_of(c, struct seat_claim, call);
+	char order[UUID_TEXT];
+	uuid_text(order, &k->order_no);
+	key_state(a, k->schedule);
+	key_user(a, k->schedule, k->user);
+	key_lock(a, k->schedule, k->seat.s);
+	redis_arg_run(a);
+	redis_arg_int(a, k->user);
+	arg_seat(a, &k->seat);
+	redis_arg_int(a, k->at_least_ms);
+	redis_arg(a, order, UUID_TEXT - 1);
+	redis_arg_int(a, k->renew);
+}
+
+static bool read_claim(struct seat_claim *k, const redisReply *reply)
+{
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1) return false;
+	k->verdict = (enum claim_verdict)redis_reply_int(reply, 0);
+	if (k->verdict != CLAIM_OWN) return k->verdict <= CLAIM_NOT_LOADED;
+	size_t n;
+	const char *order = redis_reply_str(reply, 3, &n);
+	k->first = redis_reply_int(reply, 1) == 1;
+	k->remaining_ms = redis_reply_int(reply, 2);
+	return uuid_parse(order, n, &k->order_no);
+}
+
+static void claim_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
+{
+	struct seat_claim *k = container_of(c, struct seat_claim, call);
+	if (!tk_failed(err) && !read_claim(k, reply)) err = ODD_REPLY;
+	port_answer(c, err);
+}
+
+static void claim(struct seat_lock *s, struct seat_claim *k)
+{
+	static const struct redis_op OP = {.script = SCRIPT_SEAT_CLAIM, .keys = 3, .bind = bind_claim,
+		.replied = claim_replied};
+	k->first = false;
+	k->remaining_ms = 0;
+	redis_call(redis_of(s), &OP, &k->call);
+}
+
+/* --- release --- */
+
+static void bind_release(struct redis_args *a, struct port_call *c)
+{
+	const struct seat_release *k = container_of(c, struct seat_release, call);
+	key_user(a, k->schedule, k->user);
+	key_lock(a, k->schedule, k->seat.s);
+	redis_arg_int(a, k->user);
+	arg_seat(a, &k->seat);
+	redis_arg_int(a, k->even_if_ordered);
+}
+
+static void release_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
+{
+	struct seat_release *k = container_of(c, struct seat_release, call);
+	if (!tk_failed(err)) {
+		if (reply->type != REDIS_REPLY_INTEGER || reply->integer > RELEASE_ORDERED) err = ODD_REPLY;
+		else k->verdict = (enum release_verdict)reply->integer;
+	}
+	port_answer(c, err);
+}
+
+static void release(struct seat_lock *s, struct seat_release *k)
+{
+	static const struct redis_op OP = {.script = SCRIPT_SEAT_RELEASE, .keys = 2, .bind = bind_release,
+		.replied = release_replied};
+	redis_call(redis_of(s), &OP, &k->call);
+}
+
+/* --- holds --- */
+
+static void bind_holds(struct redis_args *a, struct port_call *c)
+{
+	const struct seat_holds *k = container_of(c, struct seat_holds, call);
+	key_user(a, k->schedule, k->user);
+	key_lock(a, k->schedule, "");
+	redis_arg_int(a, k->user);
+}
+
+/* By seat number, numbers by value: A-2 before A-10. */
+static void insert(struct seat_holds *k, const struct seat_no *no, int64_t expires_ms)
+{
+	unsigned at = k->count++;
+	for (; at > 0 && strverscmp(k->seats[at - 1].s, no->s) > 0; at--) {
+		k->seats[at] = k->seats[at - 1];
+		k->expires_ms[at] = k->expires_ms[at - 1];
+	}
+	k->seats[at] = *no;
+	k->expires_ms[at] = expires_ms;
+}
+
+static bool read_holds(struct seat_holds *k, const redisReply *reply)
+{
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1) return false;
+	k->now_ms = redis_reply_int(reply, 0);
+	for (size_t i = 1; i + 1 < reply->elements && k->count < HOLD_SEATS_MAX; i += 2) {
+		struct seat_no no;
+		size_t n;
+		const char *s = redis_reply_str(reply, i, &n);
+		if (seat_no_parse(s, n, &no)) insert(k, &no, redis_reply_int(reply, i + 1));
+	}
+	return true;
+}
+
+static void holds_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
+{
+	struct seat_holds *k = container_of(c, struct seat_holds, call);
+	if (!tk_failed(err) && !read_holds(k, reply)) err = ODD_REPLY;
+	port_answer(c, err);
+}
+
+static void holds(struct seat_lock *s, struct seat_holds *k)
+{
+	static const struct redis_op OP = {.script = SCRIPT_SEAT_HOLDS, .keys = 2, .bind = bind_holds,
+		.replied = holds_replied};
+	k->count = 0;
+	redis_call(redis_of(s), &OP, &k->call);
+}
+
+/* --- the copy --- */
+
+static void apply(struct seat_lock *s, struct seat_apply *k) { seat_copy_apply(redis_of(s), k); }
+static void read_all(struct seat_lock *s, struct seat_read *k) { seat_copy_read(redis_of(s), k); }
+
+static uint32_t life(const struct seat_lock *s)
+{
+	const struct redis_seat_lock *self = (const struct redis_seat_lock *)(const void *)
+		((const char *)s - offsetof(struct redis_seat_lock, port));
+	return redis_life(self->redis);
+}
+
+void redis_seat_lock_init(struct redis_seat_lock *s, struct redis *r)
+{
+	*s = (struct redis_seat_lock){
+		.port = {.hold = hold, .claim = claim, .release = release, .holds = holds, .apply = apply, .read = read_all,
+			.life = life},
+		.redis = r,
+	};
+}
