@@ -6,7 +6,11 @@
  * are looked up each time (a row inserted by SQL is found at once). A seat that a plan does not know is looked up once
  * more, if the plan is older than 200 ms.
  *
- * Thread: the shard's. Pointers from seating_find stay until the next turn of the loop: take references over waits. */
+ * While the database is away a row stays good for 10 s after it was last confirmed, so that a short restart stops no
+ * holds; after that seating_find gives NULL and asking TK_UNAVAILABLE.
+ *
+ * Thread: the shard's. Pointers from seating_find and seating_map stay until the next turn of the loop: take
+ * references over waits. */
 #ifndef TK_SEATING_H
 #define TK_SEATING_H
 
@@ -40,14 +44,22 @@ struct seating_ask {
 	enum seating_need need;
 	bool found; /* out: false: no such schedule */
 };
-/* Wakes with TK_NONE (see `found`) or TK_UNAVAILABLE within the database's and Redis' deadlines. */
+/* Wakes with TK_NONE (see `found`) or TK_UNAVAILABLE within the database's and Redis' deadlines, at once when it is
+ * known already. With TK_NONE and `found`, seating_find (NEED_MAP: seating_map) answers in that same turn. An ask must
+ * live until it is woken. */
 void seating_ask(struct seating *s, struct seating_ask *a);
+
+/* Redis could not be told of a change (sold, pending, free): its copy of this schedule is compared with the database
+ * and mended soon, and again until that works. */
+void seating_mend(struct seating *s, int64_t schedule);
 
 /* The map without asking, when it is at most 1 s behind the truth; asks for the next one in the background when it
  * nears that. NULL: ask. */
 struct seat_map *seating_map(struct seating *s, int64_t schedule);
 
-/* Streams: told of every new version while subscribed (looked up every 500 ms). */
+/* Streams: told of every new version while subscribed (looked up every 500 ms). Who takes seating_map's version and
+ * subscribes in the same turn misses none: the next has version + 1 and its delta. A map that nobody used or watched
+ * is let go and starts over (version 1, delta NULL): send the whole. Versions may be unwatched inside `changed`. */
 struct seating_watch {
 	int64_t schedule;
 	void (*changed)(struct seating_watch *w, struct seat_map *m); /* m stays until the call returns */
