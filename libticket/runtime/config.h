@@ -1,7 +1,7 @@
 /* config: every setting, one row each (config_rows.h): name, type, default, bounds, doc.
  *
- * Read from the environment only; an empty variable counts as unset; a bad one gives one line that names it. The result is one
- * const struct that is passed at wiring; nothing here is global.
+ * Read from the environment only; an empty variable counts as unset; a bad one gives one line that
+ * names it (never its value). The result is one const struct that is passed at wiring; nothing here is global.
  * Ownership: strings belong to the config (config_finish). Thread: read-only after loading. */
 #ifndef TK_CONFIG_H
 #define TK_CONFIG_H

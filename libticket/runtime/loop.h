@@ -23,7 +23,7 @@ struct watch {
 };
 int watch_add(struct loop *l, struct watch *w);                     /* -1: errno */
 int watch_change(struct loop *l, struct watch *w, uint32_t events); /* no system call when equal */
-void watch_remove(struct loop *l, struct watch *w);                 /* safe inside any callback */
+void watch_remove(struct loop *l, struct watch *w);                 /* safe inside any callback; before close() */
 
 /* A one-shot timer in a binary heap; arming an armed one moves it. Zero-initialise.
  * Equal ones fire in the order they were armed. One armed by a timer fires in the next turn at the earliest. */
@@ -59,7 +59,7 @@ struct mailbox {
 	struct watch watch; /* the eventfd */
 };
 int mailbox_init(struct mailbox *b, struct loop *l, void *ctx); /* -1: errno */
-void mailbox_finish(struct mailbox *b);                         /* drops nothing: delivers what is left; senders have ended */
+void mailbox_finish(struct mailbox *b);                         /* senders have ended; delivers what is left */
 void mailbox_post(struct mailbox *b, struct mail *m);           /* any thread; order per sender kept */
 
 struct loop *loop_create(void); /* NULL: errno */
