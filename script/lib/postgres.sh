@@ -29,9 +29,10 @@ postgres_user() {
   [ "$(id -u)" = 0 ] || return 0
   PG_OWNER=postgres
   PG_AS=(setpriv --reuid=postgres --regid=postgres --init-groups)
-  "${PG_AS[@]}" test -x "$RUN/data" && return 0
+  # Not `test -x`: access(2) asks without capabilities.
+  "${PG_AS[@]}" stat "$RUN/data/." >/dev/null 2>&1 && return 0
   PG_AS+=(--inh-caps=+dac_read_search --ambient-caps=+dac_read_search)
-  "${PG_AS[@]}" test -x "$RUN/data" 2>/dev/null ||
+  "${PG_AS[@]}" stat "$RUN/data/." >/dev/null 2>&1 ||
     die "the user postgres can't reach $RUN/data: give a folder that it can as TICKET_RUN_DIR"
 }
 
@@ -45,7 +46,7 @@ postgres_init() {
   mv "$new" "$data"
 }
 
-postgres_ready() { "$PG_BIN/pg_isready" -q -t 2 -h 127.0.0.1 -p "$TICKET_PG_PORT"; }
+postgres_ready() { "$PG_BIN/pg_isready" -q -t 2 -d postgres -h 127.0.0.1 -p "$TICKET_PG_PORT"; }
 # A query's rows, unaligned; the database of the stack unless PGDATABASE says another.
 postgres_ask() {
   PGDATABASE=${PGDATABASE:-ticket} "$PG_BIN/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$TICKET_PG_PORT" "$@"
@@ -75,12 +76,13 @@ postgres_up() {
   socket=$(postgres_socket_dir)
   local command=("${PG_AS[@]}" "$PG_BIN/postgres" -D "$RUN/data/postgres" -p "$TICKET_PG_PORT" -k "$socket")
   for setting in "${PG_SETTINGS[@]}"; do command+=(-c "$setting"); done
-  # The children of one that was killed keep its shared memory for a moment more, and a new one refuses to start until then.
-  for try in 1 2 3 4 5 6 7 8 9 10; do
+  # One that was killed a moment ago, or its children with the shared memory, may not be gone yet, and a new one refuses to
+  # start until then.
+  for try in {1..20}; do
     part_spawn postgres "${command[@]}"
     waits 60 postgres_settled
-    if part_runs postgres || [ "$try" = 10 ]; then break; fi
-    tail -n 5 "$RUN/log/postgres.log" | grep -q 'shared memory block' || break
+    if part_runs postgres || [ "$try" = 20 ]; then break; fi
+    tail -n 5 "$RUN/log/postgres.log" | grep -qE 'shared memory block|lock file "postmaster.pid"' || break
     sleep 0.5
   done
   part_await postgres 60 postgres_ready
