@@ -59,7 +59,7 @@ struct order_fail {
 	struct port_call call;
 	struct uuid order_no;
 	int64_t user;       /* 0: anybody's */
-	const char *reason; /* <= 200 bytes, UTF-8 */
+	const char *reason; /* <= 200 characters, UTF-8 */
 	enum fail_verdict verdict;
 	int64_t owner, schedule; /* out, unless not found */
 	struct seat_no seat;
@@ -82,7 +82,7 @@ struct order_view {
 	int64_t owner, schedule, amount_krw;
 	struct seat_no seat;
 	enum order_status status;
-	char fail_reason[201]; /* "": null */
+	char fail_reason[801]; /* "": null; 200 characters */
 	struct uuid reservation_id; /* nil: null */
 	bool has_payment;
 	enum payment_method method;

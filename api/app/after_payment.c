@@ -1,0 +1,154 @@
+#include "api/app/after_payment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/jobs/backstage.h"
+#include "port/event_out.h"
+#include "port/outbox.h"
+#include "port/seat_lock.h"
+#include "runtime/metrics.h"
+
+/* Marks that wait while a script is under way; beyond, they are left to backstage's comparison. */
+enum { MARKS_MAX = 4096 };
+
+struct after_payment {
+	struct services *services;
+	struct clearing *spare;
+	unsigned clearings, unreported;
+	/* Two halves: one is with Redis, the other fills up meanwhile. */
+	struct flow marking;
+	struct seat_apply apply;
+	struct seat_change marks[2][MARKS_MAX];
+	unsigned filling, count;
+	bool under_way;
+};
+
+/* --- delivery reports: the outbox row goes --- */
+
+struct clearing {
+	struct flow flow;
+	struct outbox_clear clear;
+	struct after_payment *owner;
+	struct clearing *next;
+};
+
+static void clear_row(struct flow *f)
+{
+	struct clearing *c = container_of(f, struct clearing, flow);
+	c->owner->services->outbox->clear(c->owner->services->outbox, &c->clear);
+}
+
+/* Failed: the row stays, the relay publishes once more; a duplicate is normal. */
+static int row_cleared(struct flow *f)
+{
+	struct clearing *c = container_of(f, struct clearing, flow);
+
+	if (!tk_failed(f->err)) backstage_outbox_moved(c->owner->services->backstage, -1);
+	return FLOW_END;
+}
+
+static const struct flow_step CLEARING[] = {{"clear_row", clear_row, row_cleared}};
+
+static void clearing_done(struct flow *f)
+{
+	struct clearing *c = container_of(f, struct clearing, flow);
+
+	c->owner->clearings--;
+	c->next = c->owner->spare;
+	c->owner->spare = c;
+}
+
+static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, bool ok)
+{
+	struct after_payment *a = ctx;
+	struct clearing *c = a->spare;
+
+	(void)tag;
+	a->unreported--;
+	if (!ok) return;
+	if (c) a->spare = c->next;
+	else if (!(c = malloc(sizeof *c))) return;
+	*c = (struct clearing){.owner = a, .clear.event_id = *event_id};
+	c->clear.call.flow = &c->flow;
+	a->clearings++;
+	metrics_add(a->services->metrics, METRIC_PAYMENT_EVENTS, 0, 1);
+	flow_start(&c->flow, CLEARING, 0, clearing_done);
+}
+
+/* --- pending marks: as many as came while the last script was under way --- */
+
+static void mark_seats(struct flow *f)
+{
+	struct after_payment *a = container_of(f, struct after_payment, marking);
+
+	a->apply = (struct seat_apply){.call.flow = f, .changes = a->marks[a->filling], .count = a->count};
+	a->filling ^= 1;
+	a->count = 0;
+	a->services->seats->apply(a->services->seats, &a->apply);
+}
+
+static int seats_marked(struct flow *f)
+{
+	struct after_payment *a = container_of(f, struct after_payment, marking);
+	return a->count ? 0 : FLOW_END;
+}
+
+static const struct flow_step MARKING[] = {{"mark_seats", mark_seats, seats_marked}};
+
+static void marking_done(struct flow *f)
+{
+	container_of(f, struct after_payment, marking)->under_way = false;
+}
+
+static void mark_pending(struct after_payment *a, const struct order_approve *o)
+{
+	if (a->count == MARKS_MAX) return;
+	a->marks[a->filling][a->count++] = (struct seat_change){
+		.schedule = o->event.schedule,
+		.rev = o->rev,
+		.user = o->event.user,
+		.seat = o->event.seat,
+		.kind = CLAIM_PENDING,
+	};
+	if (a->under_way) return;
+	a->under_way = true;
+	flow_start(&a->marking, MARKING, 0, marking_done);
+}
+
+void after_payment_approved(struct after_payment *a, const struct order_approve *o)
+{
+	struct event_out *out = a->services->events;
+
+	backstage_outbox_moved(a->services->backstage, 1);
+	if (!tk_failed(out->publish_payment(out, &o->event, 0))) a->unreported++;
+	mark_pending(a, o);
+}
+
+struct after_payment *after_payment_create(struct services *s)
+{
+	struct after_payment *a = calloc(1, sizeof *a);
+
+	if (!a) return NULL;
+	a->services = s;
+	s->events->delivered = delivered;
+	s->events->ctx = a;
+	return a;
+}
+
+bool after_payment_idle(const struct after_payment *a)
+{
+	return !a->under_way && !a->clearings && !a->unreported;
+}
+
+void after_payment_destroy(struct after_payment *a)
+{
+	struct clearing *c;
+
+	if (!a) return;
+	while ((c = a->spare)) {
+		a->spare = c->next;
+		free(c);
+	}
+	free(a);
+}

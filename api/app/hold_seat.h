@@ -1,0 +1,46 @@
+/* hold_seat: take one seat or several, all or nothing, for a few minutes.
+ * Round trips: the schedule (cached), then one script in Redis; again after a load when Redis had lost its copy.
+ * Checked in the contract's order: schedule, CLOSED, gate, seat, opening, limit, the seat's state.
+ * Ownership: the caller's memory until `flow.done`. Thread: the shard's. */
+#ifndef TK_HOLD_SEAT_H
+#define TK_HOLD_SEAT_H
+
+#include "api/app/find_schedule.h"
+#include "port/seat_lock.h"
+
+enum hold_outcome {
+	HELD_NEW,
+	HELD_BEFORE, /* all of them were the user's already; not prolonged */
+	HOLD_FAILED, /* see flow.err */
+	HOLD_NO_SCHEDULE,
+	HOLD_CLOSED,
+	HOLD_NEEDS_TOKEN,
+	HOLD_NO_SEAT,
+	HOLD_NOT_OPEN,
+	HOLD_OVER_LIMIT,
+	HOLD_SEAT_HELD,
+	HOLD_SEAT_SOLD,
+	HOLD_OUTCOMES
+};
+
+struct hold_seat {
+	struct flow flow;
+	struct services *services;
+	/* in */
+	int64_t user, schedule;
+	struct seat_no seats[HOLD_SEATS_MAX];
+	unsigned count;
+	/* out */
+	enum hold_outcome outcome;
+	unsigned culprit;
+	int32_t place[HOLD_SEATS_MAX]; /* in find.plan */
+	struct find_schedule find;
+	struct seat_hold hold;
+	/* between */
+	struct seating_ask reload;
+	unsigned reloads;
+};
+void hold_seat_start(struct hold_seat *h, struct services *s, void (*done)(struct flow *f));
+void hold_seat_finish(struct hold_seat *h);
+
+#endif

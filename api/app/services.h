@@ -1,0 +1,36 @@
+/* services: what a shard's use cases work with. Wired by shard.c; everything belongs to the shard's thread. */
+#ifndef TK_SERVICES_H
+#define TK_SERVICES_H
+
+#include "runtime/arena.h"
+#include "runtime/config.h"
+
+struct loop;
+struct seat_lock;
+struct orders;
+struct outbox;
+struct catalogue;
+struct event_out;
+struct seating;
+struct backstage;
+struct after_payment;
+struct metrics_sheet;
+
+struct services {
+	const struct config *config;
+	struct loop *loop;
+	struct seat_lock *seats;
+	struct orders *orders;
+	struct outbox *outbox;
+	struct catalogue *catalogue;
+	struct event_out *events;
+	struct seating *seating;
+	struct backstage *backstage;
+	struct after_payment *after_payment;
+	struct metrics_sheet *metrics;
+	struct arena_pool arenas;
+	/* What is away now, for /readyz: names joined by ", ", "" when all is well; `fatal`: not ready. */
+	void (*away)(const struct services *s, char *ret, size_t n, bool *ret_fatal);
+};
+
+#endif

@@ -1,0 +1,158 @@
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/http/http_internal.h"
+#include "runtime/uuid.h"
+
+/* libmicrohttpd would cut %00 silently, and serves absolute-form as if it were a path. */
+bool guard_uri_is_bad(const char *raw_uri)
+{
+	return (raw_uri[0] != '/' && strcmp(raw_uri, "*") != 0) || strstr(raw_uri, "%00") != NULL;
+}
+
+static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct request_headers *h = cls;
+	(void)kind;
+#define TAKE(name, field)                                                                                              \
+	if (strcasecmp(key, name) == 0) {                                                                                  \
+		h->field = value ? value : "";                                                                                 \
+		return MHD_YES;                                                                                                \
+	}
+	switch (key[0] | 0x20) {
+	case 'a':
+		TAKE("Accept", accept)
+		TAKE("Accept-Encoding", accept_encoding)
+		TAKE("Accept-Language", accept_language)
+		TAKE("Access-Control-Request-Method", request_method)
+		TAKE("Authorization", authorization)
+		break;
+	case 'c':
+		TAKE("Content-Type", content_type)
+		if (strcasecmp(key, "Content-Length") == 0) h->lengths++;
+		TAKE("Content-Length", content_length)
+		break;
+	case 'h':
+		if (strcasecmp(key, "Host") == 0) h->hosts++;
+		TAKE("Host", host)
+		break;
+	case 'i':
+		TAKE("If-None-Match", if_none_match)
+		break;
+	case 'l':
+		TAKE("Last-Event-ID", last_event_id)
+		break;
+	case 'o':
+		TAKE("Origin", origin)
+		break;
+	case 'q':
+		TAKE("Queue-Token", queue_token)
+		break;
+	case 't':
+		TAKE("traceparent", traceparent)
+		if (strcasecmp(key, "Transfer-Encoding") == 0) h->encodings++;
+		TAKE("Transfer-Encoding", transfer_encoding)
+		break;
+	}
+#undef TAKE
+	return MHD_YES;
+}
+
+static bool all_digits(const char *s)
+{
+	return *s && s[strspn(s, "0123456789")] == '\0';
+}
+
+/* Why the request can't be trusted, or NULL. A proxy and we must agree where a request ends. */
+static const char *distrust(const struct exchange *x, const char *version)
+{
+	const struct request_headers *h = &x->headers;
+
+	if (x->bad_uri) return "The request target is not an absolute path.";
+	if (h->lengths > 1 || h->encodings > 1) return "Content-Length or Transfer-Encoding came twice.";
+	if (h->lengths && h->encodings) return "Content-Length and Transfer-Encoding exclude each other.";
+	if (h->lengths && !all_digits(h->content_length)) return "Content-Length is not a number.";
+	if (h->encodings && strcasecmp(h->transfer_encoding, "chunked") != 0) return "Transfer-Encoding is not chunked.";
+	if (h->hosts > 1) return "Host came twice.";
+	if (!h->hosts && strcmp(version, "HTTP/1.0") != 0) return "Host is missing.";
+	return NULL;
+}
+
+static bool method_known(const char *s, enum method *ret, bool *ret_head)
+{
+	static const char *const NAME[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+
+	*ret_head = strcmp(s, "HEAD") == 0;
+	if (*ret_head) {
+		*ret = GET;
+		return true;
+	}
+	for (unsigned i = 0; i < sizeof NAME / sizeof *NAME; i++) {
+		if (strcmp(s, NAME[i]) == 0) {
+			*ret = (enum method)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool refuse(struct exchange *x, enum problem p, const char *detail)
+{
+	x->closing = true;
+	if (detail) exchange_invalid(x, "", detail);
+	else exchange_problem(x, p);
+	return false;
+}
+
+static bool trace_is_valid(const char *s)
+{
+	static const char FORM[] = "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+
+	if (strlen(s) != sizeof FORM - 1 || strncmp(s, "ff", 2) == 0) return false;
+	for (size_t i = 0; i < sizeof FORM - 1; i++) {
+		if (FORM[i] == '-' ? s[i] != '-' : !(isdigit((unsigned char)s[i]) || (s[i] >= 'a' && s[i] <= 'f'))) return false;
+	}
+	return strncmp(s + 3, "00000000000000000000000000000000", 32) != 0 && strncmp(s + 36, "0000000000000000", 16) != 0;
+}
+
+static char *hex(char *p, const uint8_t *bytes, size_t n)
+{
+	static const char HEX[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		*p++ = HEX[bytes[i] >> 4];
+		*p++ = HEX[bytes[i] & 15];
+	}
+	return p;
+}
+
+/* A trace id from the 128 bits of a UUID, a span id from another's random half. */
+static void trace_make(char out[TRACEPARENT_TEXT])
+{
+	struct uuid trace = uuid_v7(0, 0), span = uuid_v7(0, 0);
+
+	memcpy(trace.b, span.b + 9, 7);
+	char *p = hex(stpcpy(out, "00-"), trace.b, 16);
+	*p++ = '-';
+	p = hex(p, trace.b + 8, 8);
+	strcpy(p, "-01");
+}
+
+void guard_traceparent(struct exchange *x, const char *given)
+{
+	if (given && trace_is_valid(given)) memcpy(x->traceparent, given, TRACEPARENT_TEXT);
+	else trace_make(x->traceparent);
+}
+
+bool guard_admits(struct exchange *x, const char *method, const char *version)
+{
+	MHD_get_connection_values(x->conn, MHD_HEADER_KIND, collect, &x->headers);
+	bool known = method_known(method, &x->method, &x->head);
+	const char *why = distrust(x, version);
+	if (why || !known) return refuse(x, PROBLEM_VALIDATION_FAILED, why ? why : "The method is not known.");
+	if (x->headers.lengths && (strlen(x->headers.content_length) > 9 || atol(x->headers.content_length) > BODY_MAX))
+		return refuse(x, PROBLEM_BODY_TOO_LARGE, NULL);
+	return true;
+}

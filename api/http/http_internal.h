@@ -1,0 +1,62 @@
+/* http_internal: what http.c, exchange.c, guard.c and stream.c share. Nobody else includes this. */
+#ifndef TK_HTTP_INTERNAL_H
+#define TK_HTTP_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include "api/http/exchange.h"
+#include "api/http/http.h"
+#include "runtime/loop.h"
+
+TAILQ_HEAD(client_list, client);
+LIST_HEAD(stream_list, stream);
+
+/* A connection. Its deadlines stand in one of two lists, each in the order of time because each has one length. */
+struct client {
+	struct http *http;
+	int fd;
+	struct client_list *list; /* where it stands: arriving, idle, or NULL while a request is answered */
+	int64_t deadline_ms;
+	TAILQ_ENTRY(client) link;
+};
+
+struct http {
+	struct services *app;
+	struct MHD_Daemon *mhd;
+	struct watch listener, epoll;
+	struct hook hook;
+	struct timer tick; /* each 100 ms: the reaper, and libmicrohttpd's own time-outs */
+	unsigned max_connections, connections;
+	size_t busy;
+	bool draining, resumed;
+	struct client_list arriving, idle;
+	struct stream_list streams;
+	struct exchange *spare; /* exchanges kept for the next requests */
+	unsigned spares;
+	struct MHD_Response *no_content;
+	struct http_metrics *metrics;
+	struct json_decoder *json;
+	struct seat_answers *seat_answers;
+};
+
+/* exchange.c */
+struct exchange *exchange_create(struct http *h, struct MHD_Connection *conn);
+void exchange_destroy(struct exchange *x);
+enum MHD_Result exchange_begin(struct exchange *x, const char *path, const char *method, const char *version);
+enum MHD_Result exchange_body(struct exchange *x, const char *data, size_t n);
+enum MHD_Result exchange_dispatch(struct exchange *x);
+void exchange_resume(struct exchange *x);
+
+/* guard.c: promises.md section 4. Collects the headers; false: answered already (400 or 413, and the connection closes). */
+bool guard_admits(struct exchange *x, const char *method, const char *version);
+bool guard_uri_is_bad(const char *raw_uri);
+void guard_traceparent(struct exchange *x, const char *given); /* the client's if valid, else a new one */
+
+/* http.c */
+void client_moves(struct client *c, struct client_list *to, int64_t deadline_ms);
+
+/* http_metrics.c */
+struct http_metrics *http_metrics_create(void);
+void http_metrics_observe(struct http_metrics *m, const struct route *r, int status, int64_t us);
+
+#endif

@@ -1,0 +1,74 @@
+#include <string.h>
+
+#include "api/http/catalogue_routes.h"
+#include "api/http/hold_routes.h"
+#include "api/http/ops_routes.h"
+#include "api/http/payment_routes.h"
+#include "api/http/route.h"
+#include "api/http/seat_routes.h"
+#include "runtime/config.h"
+
+/* clang-format off */
+const struct route ROUTES[] = {
+	/* catalogue */
+	{GET,  "/concerts",                   R_BOOKING,                   concerts_get,            "concerts, by id"},
+	{GET,  "/concerts/{id}/schedules",    R_BOOKING,                   schedules_get,           "schedules of a concert, with what is left"},
+	{GET,  "/schedules/{id}",             R_BOOKING,                   schedule_get,            "one schedule, with what is left"},
+	{GET,  "/schedules/{id}/seats",       R_BOOKING,                   seats_get,               "the seat map; ETag, gzip; at most 1 s behind"},
+	{GET,  "/schedules/{id}/seats/events", R_BOOKING | R_STREAM,       seat_events_get,         "the seat map, then what changes in it"},
+	{GET,  "/schedules/{id}/seats/available", R_BOOKING,               seats_available_get,     "the available seats only"},
+	{GET,  "/seats/available",            R_BOOKING,                   seats_available_arg_get, "the same, ?scheduleId="},
+	/* hold */
+	{POST, "/tickets/hold",               R_BOOKING | R_USER | R_BODY, hold_post,               "take one seat or several, all or nothing"},
+	{POST, "/tickets/release",            R_BOOKING | R_USER | R_BODY, release_post,            "give a held seat back"},
+	{GET,  "/tickets/holds",              R_BOOKING | R_USER,          holds_get,               "one's own holds of a schedule"},
+	/* payment */
+	{POST, "/payment/ready",              R_BOOKING | R_USER | R_BODY, ready_post,              "an order for a held seat"},
+	{POST, "/payment/mock-success",       R_BOOKING | R_USER | R_BODY | R_MOCK, mock_success_post, "the simulated gateway took the money"},
+	{POST, "/payment/mock-fail",          R_BOOKING | R_USER | R_BODY | R_MOCK, mock_fail_post,    "the simulated gateway took none"},
+	{GET,  "/payment/orders/{id}",        R_BOOKING | R_USER,          order_get,               "an order and its payment"},
+	/* operations */
+	{GET,  "/livez",                      R_BOTH,                      livez_get,               "the process runs"},
+	{GET,  "/readyz",                     R_BOTH,                      readyz_get,              "it can serve; names what is away"},
+	{GET,  "/metrics",                    R_BOTH,                      metrics_get,             "Prometheus text, or OpenMetrics by Accept"},
+	{GET,  "/actuator/prometheus",        R_BOTH,                      metrics_get,             "the same"},
+	{GET,  "/actuator/health",            R_BOTH,                      health_get,              "{status:\"UP\"}"},
+};
+/* clang-format on */
+const size_t ROUTE_COUNT = sizeof ROUTES / sizeof *ROUTES;
+
+/* "{id}" takes one segment, everything else itself. */
+static bool fits(const char *pattern, const char *path, struct route_match *m)
+{
+	while (*pattern == *path && *pattern && *pattern != '{') pattern++, path++;
+	if (*pattern != '{') return *pattern == *path;
+	size_t n = strcspn(path, "/");
+	if (n == 0) return false;
+	m->param = path;
+	m->param_len = n;
+	return strcmp(strchr(pattern, '}') + 1, path + n) == 0;
+}
+
+static bool exists(const struct config *c, const struct route *r)
+{
+	static const unsigned OF_ROLE[] = {[ROLE_ALL] = R_BOTH, [ROLE_QUEUE] = R_QUEUE, [ROLE_BOOKING] = R_BOOKING};
+
+	if ((r->flags & R_MOCK) && c->gateway != GATEWAY_MOCK) return false;
+	return (r->flags & OF_ROLE[c->role]) != 0;
+}
+
+struct route_match route_find(const struct config *c, enum method method, const char *path)
+{
+	struct route_match m = {0}, ret = {0};
+
+	if (strncmp(path, "/api/", 5) == 0) path += 4;
+	for (size_t i = 0; i < ROUTE_COUNT; i++) {
+		if (!exists(c, &ROUTES[i]) || !fits(ROUTES[i].pattern, path, &m)) continue;
+		ret.allowed |= 1u << ROUTES[i].method;
+		if (ROUTES[i].method != method) continue;
+		ret.route = &ROUTES[i];
+		ret.param = m.param;
+		ret.param_len = m.param_len;
+	}
+	return ret;
+}
