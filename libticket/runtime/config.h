@@ -42,7 +42,8 @@ enum config_daemon { FOR_API = 1, FOR_CONSUMER = 2, FOR_BOTH = 3 };
  * queue_bypass_per_s (admission rate). `getenv_` is injected for tests (NULL: getenv). */
 bool config_load(struct config *ret, enum config_daemon who, const char *(*getenv_)(const char *), char *why, size_t n);
 void config_finish(struct config *c);
-void config_help(FILE *out, enum config_daemon who);        /* the rows as text */
-void config_print(FILE *out, const struct config *c, enum config_daemon who); /* KEY=value, secrets as *** (--check-config) */
+void config_help(FILE *out, enum config_daemon who); /* the rows as text */
+/* --check-config: KEY=value lines; secrets, and passwords within URLs, as ***. */
+void config_print(FILE *out, const struct config *c, enum config_daemon who);
 
 #endif

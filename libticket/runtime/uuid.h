@@ -16,7 +16,8 @@ struct uuid {
 enum { UUID_TEXT = 37 };
 
 struct uuid uuid_v7(int64_t unix_ms, unsigned tag);
-struct uuid uuid_derived(struct uuid cause, unsigned salt); /* the same cause gives the same id, again a v7 of the same time and tag */
+/* The same cause and salt give the same id, on any machine: again a v7 of the same time and tag. */
+struct uuid uuid_derived(struct uuid cause, unsigned salt);
 void uuid_text(char out[UUID_TEXT], const struct uuid *u);
 bool uuid_parse(const char *s, size_t n, struct uuid *ret); /* 36 chars, hex in either case, any version */
 static inline bool uuid_is_nil(const struct uuid *u) { static const struct uuid nil; return memcmp(u, &nil, 16) == 0; }
