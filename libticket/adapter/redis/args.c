@@ -85,27 +85,16 @@ static char *put(char *at, const char *p, size_t n)
 	return at + n;
 }
 
-static void put_key(struct redis_args *a, const char *before, int64_t id, const char *after, const char *tail, size_t nt)
-{
-	char text[24], *end = text + sizeof text, *number = signed_decimal(end, id);
-	size_t nb = strlen(before), ni = (size_t)(end - number), na = strlen(after);
-	put(put(put(put(open_arg(a, nb + ni + na + nt), before, nb), number, ni), after, na), tail, nt);
-}
-
 void redis_arg_key(struct redis_args *a, const char *before, int64_t id, const char *after)
 {
-	put_key(a, before, id, after, "", 0);
-}
-
-void redis_arg_key2(struct redis_args *a, const char *before, int64_t id, const char *after, int64_t id2)
-{
-	char text[24], *end = text + sizeof text, *number = signed_decimal(end, id2);
-	put_key(a, before, id, after, number, (size_t)(end - number));
+	redis_arg_key_text(a, before, id, after, "");
 }
 
 void redis_arg_key_text(struct redis_args *a, const char *before, int64_t id, const char *after, const char *text)
 {
-	put_key(a, before, id, after, text, strlen(text));
+	char room[24], *end = room + sizeof room, *number = signed_decimal(end, id);
+	size_t nb = strlen(before), ni = (size_t)(end - number), na = strlen(after), nt = strlen(text);
+	put(put(put(put(open_arg(a, nb + ni + na + nt), before, nb), number, ni), after, na), text, nt);
 }
 
 void redis_arg_run(struct redis_args *a) { redis_arg(a, a->run_id, strlen(a->run_id)); }

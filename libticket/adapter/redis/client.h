@@ -40,9 +40,8 @@ struct redis_settings {
 struct redis_args;
 void redis_arg(struct redis_args *a, const void *p, size_t n);
 void redis_arg_int(struct redis_args *a, int64_t v);
-/* One argument in parts, for keys like seat:state:{42} and seat:user:{42}:7. */
+/* One argument in parts, for keys like seat:state:{42} and seat:lock:{42}:A-1. */
 void redis_arg_key(struct redis_args *a, const char *before, int64_t id, const char *after);
-void redis_arg_key2(struct redis_args *a, const char *before, int64_t id, const char *after, int64_t id2);
 void redis_arg_key_text(struct redis_args *a, const char *before, int64_t id, const char *after, const char *text);
 void redis_arg_run(struct redis_args *a); /* run_id of the server at the other end */
 

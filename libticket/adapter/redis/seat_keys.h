@@ -8,13 +8,9 @@ static inline void key_state(struct redis_args *a, int64_t schedule)
 {
 	redis_arg_key(a, "seat:state:{", schedule, "}");
 }
-static inline void key_user(struct redis_args *a, int64_t schedule, int64_t user)
-{
-	redis_arg_key2(a, "seat:user:{", schedule, "}:", user);
-}
 static inline void key_users(struct redis_args *a, int64_t schedule)
 {
-	redis_arg_key(a, "seat:user:{", schedule, "}:");
+	redis_arg_key(a, "seat:users:{", schedule, "}");
 }
 static inline void key_lock(struct redis_args *a, int64_t schedule, const char *seat) /* "": all of them, for a script */
 {

@@ -20,7 +20,7 @@ static void bind_hold(struct redis_args *a, struct port_call *c)
 {
 	const struct seat_hold *h = container_of(c, struct seat_hold, call);
 	key_state(a, h->schedule);
-	key_user(a, h->schedule, h->user);
+	key_users(a, h->schedule);
 	key_lock(a, h->schedule, "");
 	redis_arg_run(a);
 	redis_arg_int(a, h->user);
@@ -79,7 +79,7 @@ static void bind_claim(struct redis_args *a, struct port_call *c)
 	char order[UUID_TEXT];
 	uuid_text(order, &k->order_no);
 	key_state(a, k->schedule);
-	key_user(a, k->schedule, k->user);
+	key_users(a, k->schedule);
 	key_lock(a, k->schedule, k->seat.s);
 	redis_arg_run(a);
 	redis_arg_int(a, k->user);
@@ -122,7 +122,7 @@ static void claim(struct seat_lock *s, struct seat_claim *k)
 static void bind_release(struct redis_args *a, struct port_call *c)
 {
 	const struct seat_release *k = container_of(c, struct seat_release, call);
-	key_user(a, k->schedule, k->user);
+	key_users(a, k->schedule);
 	key_lock(a, k->schedule, k->seat.s);
 	redis_arg_int(a, k->user);
 	arg_seat(a, &k->seat);
@@ -151,7 +151,7 @@ static void release(struct seat_lock *s, struct seat_release *k)
 static void bind_holds(struct redis_args *a, struct port_call *c)
 {
 	const struct seat_holds *k = container_of(c, struct seat_holds, call);
-	key_user(a, k->schedule, k->user);
+	key_users(a, k->schedule);
 	key_lock(a, k->schedule, "");
 	redis_arg_int(a, k->user);
 }

@@ -2,7 +2,7 @@
  *
  *     seat:lock:{S}:SEAT   user id, PX: who holds, whoever set it; may be deleted or set by hand
  *     seat:state:{S}       hash, seat -> rev:kind:user, and #run -> run_id of the server it was loaded into
- *     seat:user:{S}:U      the user's seats, a hint (lua/user_seats.lua)
+ *     seat:users:{S}       hash, user -> their seats, a hint (lua/user_seats.lua)
  *
  * The scripts are told the run_id that this connection saw when it was made, which is the server's for as long as the
  * connection lives: a copy loaded into an earlier life, as an old snapshot has it, is known by that. */

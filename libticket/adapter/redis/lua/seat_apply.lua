@@ -1,5 +1,5 @@
 -- Merges changes of sold, pending and database-held seats: each only over a smaller revision.
--- KEYS: seat:state:{S}, seat:user:{S}: and seat:lock:{S}: (without the user, the seat)
+-- KEYS: seat:state:{S}, seat:users:{S}, seat:lock:{S}: (the lock keys without the seat)
 -- ARGV: seat, rev, kind, user, ...; kind 'S' sold, 'P' pending, 'H' held in the database, 'F' free
 -- Gives how many were applied.
 local call = redis.call
@@ -16,10 +16,7 @@ end
 --include user_seats
 local lists, dirty = {}, {}
 local function seats_of(user)
-	if not lists[user] then
-		local json = call('GET', KEYS[2] .. user)
-		lists[user] = json and cjson.decode(json) or {}
-	end
+	lists[user] = lists[user] or load_seats(KEYS[2], user)
 	return lists[user]
 end
 local function put(user, seat, entry)
@@ -79,5 +76,5 @@ for _, f in ipairs(follow) do
 	if owner and owner ~= user then free(seat, owner) end
 	if kind == 'F' then free(seat, user) else take(seat, kind, user) end
 end
-for user in pairs(dirty) do save_seats(KEYS[2] .. user, lists[user]) end
+for user in pairs(dirty) do save_seats(KEYS[2], user, lists[user]) end
 return applied

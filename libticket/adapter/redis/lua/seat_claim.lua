@@ -1,5 +1,5 @@
 -- Is the hold the user's? The first claim gives it an order number and prolongs it, once.
--- KEYS: seat:state:{S}, seat:user:{S}:U, seat:lock:{S}:SEAT
+-- KEYS: seat:state:{S}, seat:users:{S}, seat:lock:{S}:SEAT
 -- ARGV: run_id, user, seat, at least ms, candidate order number, '1' to renew
 -- Gives {verdict}, the number of enum claim_verdict, and for OWN {0, first, ms left, order number}.
 local call, user, seat = redis.call, ARGV[2], ARGV[3]
@@ -17,8 +17,7 @@ if call('GET', KEYS[3]) ~= user then return {NOT_OWNED} end
 --include user_seats
 local left, least, renew = call('PTTL', KEYS[3]), tonumber(ARGV[4]), ARGV[6] == '1'
 if left < 0 then least = math.max(least, FALLBACK_MS) end
-local json = call('GET', KEYS[2])
-local seats = json and cjson.decode(json) or {}
+local seats = load_seats(KEYS[2], user)
 local entry = seats[seat] or {}
 if entry[2] and not renew then return {OWN, 0, left, entry[2]} end
 
@@ -30,6 +29,6 @@ if type(entry[1]) ~= 'string' then
 end
 entry[2] = ARGV[5]
 seats[seat] = entry
-save_seats(KEYS[2], seats)
+save_seats(KEYS[2], user, seats)
 if prolong then call('PEXPIRE', KEYS[3], left) end
 return {OWN, 1, left, entry[2]}

@@ -1,5 +1,5 @@
 -- Takes seats for a user: all or none.
--- KEYS: seat:state:{S}, seat:user:{S}:U, seat:lock:{S}: (the lock keys without the seat)
+-- KEYS: seat:state:{S}, seat:users:{S}, seat:lock:{S}: (the lock keys without the seat)
 -- ARGV: run_id, user, ttl ms, limit, seat...
 -- Gives now (ms), when all seats were free: they end at now + ttl. Else {verdict, culprit, now, end...}, the numbers
 -- of enum hold_verdict, culprit from 0, an end negated where the seat was the user's before.
@@ -10,13 +10,14 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local state = call('HMGET', KEYS[1], '#run', unpack(ARGV, 5))
 if state[1] ~= ARGV[1] then return {NOT_LOADED, 0, now} end
-local json = call('GET', KEYS[2])
+local json = call('HGET', KEYS[2], user)
 
 -- One seat, never sold, and nothing that could reach the limit: nearly every call.
 if #ARGV == 5 and not json and not state[2] and limit > 0 then
-	local holder = call('SET', KEYS[3] .. ARGV[5], user, 'NX', 'GET', 'PXAT', now + ttl)
+	local ends = now + ttl .. ''
+	local holder = call('SET', KEYS[3] .. ARGV[5], user, 'NX', 'GET', 'PXAT', ends)
 	if not holder then
-		call('SET', KEYS[2], '{"' .. ARGV[5] .. '":[' .. now + ttl .. ']}', 'PXAT', now + ttl)
+		call('HSET', KEYS[2], user, '{"' .. ARGV[5] .. '":[' .. ends .. ']}')
 		return now
 	end
 	if holder ~= user then return {HELD, 0, now} end
@@ -87,5 +88,5 @@ for i = 1, count do
 		reply[i + 3] = ends
 	end
 end
-if changed then save_seats(KEYS[2], seats) end
+if changed then save_seats(KEYS[2], user, seats) end
 return reply

@@ -1,5 +1,5 @@
 -- Gives a hold back: compare and delete.
--- KEYS: seat:user:{S}:U, seat:lock:{S}:SEAT   ARGV: user, seat, '1' for even if ordered
+-- KEYS: seat:users:{S}, seat:lock:{S}:SEAT   ARGV: user, seat, '1' for even if ordered
 -- Gives the number of enum release_verdict.
 local call, user, seat = redis.call, ARGV[1], ARGV[2]
 local DONE, NOT_HELD, NOT_OWNED, ORDERED = 0, 1, 2, 3
@@ -8,13 +8,12 @@ if not holder then return NOT_HELD end
 if holder ~= user then return NOT_OWNED end
 
 --include user_seats
-local json = call('GET', KEYS[1])
-local seats = json and cjson.decode(json) or {}
+local seats = load_seats(KEYS[1], user)
 local entry = seats[seat] or {}
 if (entry[2] or entry[1] == 'P') and ARGV[3] ~= '1' then return ORDERED end
 call('DEL', KEYS[2]) -- first: a full Redis still gives seats back
 if type(entry[1]) == 'number' then
 	seats[seat] = nil
-	save_seats(KEYS[1], seats)
+	save_seats(KEYS[1], user, seats)
 end
 return DONE
