@@ -5,10 +5,12 @@
  * is a transaction of its own. A statement that fails for its data (SQLSTATE 22xxx, 23xxx) is repeated with one call
  * each, so that a bad one harms nobody else. 40001, 40P01 and 55P03 are repeated, with jitter, at most 3 times.
  *
- * Lanes: FAST never waits for a lock (SKIP LOCKED, or rows nobody else has); SLOW may (lock_timeout 200 ms).
- * Connections prepare every statement of sql/query when they connect; a statement that does not prepare is a fatal
- * misfit (pg_misfit). A connection that is lost or misses a deadline is thrown away and built again with backoff
+ * Lanes: FAST never waits for a lock (SKIP LOCKED, or rows nobody else has); SLOW may (lock_timeout 200 ms). An idle FAST
+ * connection takes up to 8 statements at once, a SLOW one a single one. Plans are generic and use indexes.
+ * Connections check the schema, then prepare every statement of sql/query when they connect; what is missing or does
+ * not prepare is a fatal misfit (pg_misfit). A connection that is lost or misses a deadline is thrown away and built again with backoff
  * (50 ms doubling to 1 s); everything on it is answered: TK_UNCERTAIN for writes that had been sent, else TK_UNAVAILABLE.
+ * What has waited for three quarters of its time is not sent any more: TK_UNAVAILABLE.
  *
  * Parameters and results are binary. Errors as in port/orders.h. Thread: the loop's. */
 #ifndef TK_PG_H
@@ -36,7 +38,10 @@ struct pg_settings {
 struct pg *pg_create(struct loop *l, const struct pg_settings *s, struct metrics_sheet *m); /* connects in the background */
 void pg_destroy(struct pg *pg);                                 /* answers everything that is under way */
 bool pg_ready(const struct pg *pg);                             /* at least one connection of each lane works */
-const char *pg_misfit(const struct pg *pg);                     /* NULL, or the statement (and why) that did not prepare */
+/* NULL, or one line: the table or constraint that is missing (schema_check.h), or the statement that did not prepare
+ * and why. It goes when a later connection finds everything. */
+const char *pg_misfit(const struct pg *pg);
+const char *pg_complaint(const struct pg *pg); /* what the server or libpq said last; "" at first; for the log only */
 
 /* --- building parameters (binary) --- */
 enum pg_type { PG_I64, PG_I32, PG_UUID, PG_TEXT, PG_BOOL, PG_TIME /* unix ms in C */, PG_BYTEA };

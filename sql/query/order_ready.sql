@@ -1,0 +1,58 @@
+-- One new READY order for each call, unless something stands in the way (enum ready_verdict).
+-- $1 order_no  $2 user  $3 schedule  $4 seat  $5 amount  $6 the hold's remaining ms  $7 limit
+-- Calls for the same user and seat are one: the first makes the order, the others are told of it.
+WITH call AS MATERIALIZED (
+    SELECT c.*, min(c.n) OVER (PARTITION BY c.user_id, c.schedule_id, c.seat_no) AS leader
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
+        WITH ORDINALITY AS c (order_no, user_id, schedule_id, seat_no, amount, remaining_ms, seat_limit, n)
+), judged AS MATERIALIZED (
+    SELECT c.*, own.order_no AS own_order, own.amount AS own_amount, own.expires_at AS own_expires,
+        CASE
+            WHEN live.status = 'CONFIRMED' THEN 2
+            WHEN live.user_id <> c.user_id AND live.expires_at > now() THEN 3
+            WHEN EXISTS (
+                SELECT FROM payment_order o
+                WHERE o.schedule_id = c.schedule_id AND o.seat_no = c.seat_no AND o.status = 'READY'
+                  AND o.approved_at IS NOT NULL AND o.user_id <> c.user_id) THEN 3
+            WHEN own.order_no IS NOT NULL THEN 1
+            WHEN c.seat_limit <= (
+                SELECT count(*) FROM (
+                    SELECT o.seat_no FROM payment_order o
+                    WHERE o.user_id = c.user_id AND o.schedule_id = c.schedule_id AND o.seat_no <> c.seat_no
+                      AND o.status = 'READY' AND (o.approved_at IS NOT NULL OR o.expires_at > now())
+                    UNION
+                    SELECT r.seat_no FROM reservation r
+                    WHERE r.user_id = c.user_id AND r.schedule_id = c.schedule_id AND r.seat_no <> c.seat_no
+                      AND (r.status = 'CONFIRMED' OR r.status = 'HELD' AND r.expires_at > now())) AS seats) THEN 4
+            ELSE 0
+        END AS verdict
+    FROM call c
+    LEFT JOIN reservation live
+        ON live.schedule_id = c.schedule_id AND live.seat_no = c.seat_no AND live.active = 1
+    LEFT JOIN LATERAL (
+        SELECT o.order_no, o.amount, o.expires_at FROM payment_order o
+        WHERE o.user_id = c.user_id AND o.schedule_id = c.schedule_id AND o.seat_no = c.seat_no
+          AND o.status = 'READY' AND (o.approved_at IS NOT NULL OR o.expires_at > now())
+        ORDER BY o.approved_at NULLS LAST, o.expires_at DESC LIMIT 1) AS own ON true
+), made AS (
+    -- In order: two batches that insert the same numbers wait for each other in one direction only.
+    INSERT INTO payment_order (order_no, user_id, schedule_id, seat_no, amount, expires_at)
+    SELECT order_no, user_id, schedule_id, seat_no, amount, now() + remaining_ms * interval '1 millisecond'
+    FROM judged WHERE verdict = 0 AND n = leader ORDER BY order_no
+    ON CONFLICT (order_no) DO NOTHING
+    RETURNING order_no, user_id, schedule_id, seat_no, amount, expires_at
+)
+SELECT j.n,
+    CASE
+        WHEN j.verdict <> 0 THEN j.verdict
+        WHEN m.order_no IS NOT NULL AND j.n = j.leader THEN 0
+        WHEN m.order_no IS NOT NULL THEN 1
+        -- The number exists: it has ended, or it was inserted after this statement began to read (6: ask again).
+        WHEN j.n = j.leader AND EXISTS (SELECT FROM payment_order o WHERE o.order_no = j.order_no) THEN 5
+        ELSE 6
+    END AS verdict,
+    coalesce(m.order_no, j.own_order) AS order_no,
+    coalesce(m.amount, j.own_amount) AS amount,
+    coalesce(m.expires_at, j.own_expires) AS expires_at
+FROM judged j
+LEFT JOIN made m USING (user_id, schedule_id, seat_no)
