@@ -2,9 +2,10 @@
  *
  *     topics BROKERS NAME:PARTITIONS...
  *
- * Waits up to 60 s for the broker, creates what is missing, prints each name that it created, and returns when
- * every partition has a leader. A topic with fewer partitions than asked for is left alone and is an error: adding
- * some would send a key to another partition and lose its order. Exit 0 when all are there, 1 when not, 2 on bad usage.
+ * Waits up to 5 s for the broker, creates what is missing, prints each name that it created, and returns when every
+ * partition has a leader; who starts a broker asks until it is so. A topic with fewer partitions than asked for is left
+ * alone and is an error: adding some would send a key to another partition and lose its order.
+ * Exit 0 when all are there, 1 when not, 2 when they can't be: bad usage, or too few partitions.
  *
  * In C because script/up asks on every run: Kafka's own tool takes a second of JVM for each question. */
 #include <librdkafka/rdkafka.h>
@@ -14,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { DEADLINE_MS = 60000, CALL_MS = 5000, PAUSE_MS = 50, MAX_TOPICS = 16 };
+enum { DEADLINE_MS = 5000, CALL_MS = 2000, PAUSE_MS = 50, MAX_TOPICS = 16 };
 
 struct topic {
     char name[250];
@@ -72,7 +73,7 @@ static bool topics_look(rd_kafka_t *rk, struct topic *topics, int n) {
             if (m->partition_cnt < topics[i].partitions) {
                 fprintf(stderr, "topic %s has %d partitions, %d are needed\n", m->topic, m->partition_cnt,
                         topics[i].partitions);
-                exit(1);
+                exit(2);
             }
             topics[i].ready = all_led(m);
             topics[i].exists = true;
@@ -86,11 +87,11 @@ static void topic_create(rd_kafka_t *rk, rd_kafka_queue_t *q, struct topic *t) {
     rd_kafka_NewTopic_t *nt = rd_kafka_NewTopic_new(t->name, t->partitions, 1, errstr, sizeof errstr);
     if (!nt) {
         fprintf(stderr, "topic %s: %s\n", t->name, errstr);
-        exit(1);
+        exit(2);
     }
     rd_kafka_CreateTopics(rk, &nt, 1, NULL, q);
     rd_kafka_NewTopic_destroy(nt);
-    rd_kafka_event_t *ev = rd_kafka_queue_poll(q, 2 * CALL_MS);
+    rd_kafka_event_t *ev = rd_kafka_queue_poll(q, DEADLINE_MS);
     const rd_kafka_CreateTopics_result_t *res = ev ? rd_kafka_event_CreateTopics_result(ev) : NULL;
     rd_kafka_resp_err_t err = ev ? rd_kafka_event_error(ev) : RD_KAFKA_RESP_ERR__TIMED_OUT;
     const char *why = ev && err ? rd_kafka_event_error_string(ev) : "no answer";

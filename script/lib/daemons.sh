@@ -11,25 +11,24 @@ daemons_build() {
   }
 }
 
-# daemon_start PART BINARY ADDRESS SETTING; sets WAS
+# daemon_start PART BINARY ADDRESS SETTING
 daemon_start() {
-  WAS=running
-  if part_runs "$1"; then return 0; fi
   [ -x "$2" ] || die "$2 is not there or can't be run"
-  port_free "$(port_of "$3")" "$4"
+  port_free "${3##*:}" "$4"
   part_spawn "$1" "$2"
-  WAS=started
 }
 daemon_ready() { curl -sf -m 2 -o /dev/null "http://$(client_addr "$1")/readyz"; }
 
-daemons_up() {
-  local api consumer
-  daemon_start api "$TICKET_API_BIN" "$TICKET_HTTP_ADDR" TICKET_HTTP_ADDR
-  api=$WAS
+api_start() { daemon_start api "$TICKET_API_BIN" "$TICKET_HTTP_ADDR" TICKET_HTTP_ADDR; }
+api_ready() { daemon_ready "$TICKET_HTTP_ADDR"; }
+consumer_start() {
   daemon_start consumer "$TICKET_CONSUMER_BIN" "$TICKET_CONSUMER_HTTP_ADDR" TICKET_CONSUMER_HTTP_ADDR
-  consumer=$WAS
-  part_await api 60 daemon_ready "$TICKET_HTTP_ADDR"
-  tell api "$api    http://$(client_addr "$TICKET_HTTP_ADDR")"
-  part_await consumer 60 daemon_ready "$TICKET_CONSUMER_HTTP_ADDR"
-  tell consumer "$consumer    http://$(client_addr "$TICKET_CONSUMER_HTTP_ADDR")"
+}
+consumer_ready() { daemon_ready "$TICKET_CONSUMER_HTTP_ADDR"; }
+
+daemons_up() {
+  part_up api api_ready api_start
+  tell api "$WAS    http://$(client_addr "$TICKET_HTTP_ADDR")"
+  part_up consumer consumer_ready consumer_start
+  tell consumer "$WAS    http://$(client_addr "$TICKET_CONSUMER_HTTP_ADDR")"
 }

@@ -52,22 +52,33 @@ kafka_configure() {
     -e "s|@DATA@|$RUN/data/kafka|g" "$ROOT/deploy/kafka/server.properties" >"$RUN/kafka.properties"
 }
 
+# Adds the names of topics that it made to MADE. Ends the run where the topics can't be had.
+kafka_topics() {
+  local rc=0 out
+  # Nobody at home: not worth a question of 5 s.
+  port_open "$TICKET_KAFKA_PORT" || return 1
+  out=$("$KAFKA_TOPICS" "127.0.0.1:$TICKET_KAFKA_PORT" "$TICKET_TOPIC_PAYMENT:$PARTITIONS" "$TICKET_TOPIC_PAYMENT.dlq:1" \
+    "$TICKET_TOPIC_RESERVATION:$PARTITIONS" 2>"$RUN/log/topics.log") || rc=$?
+  MADE+=$out
+  [ "$rc" != 2 ] || die "$(<"$RUN/log/topics.log")"
+  return "$rc"
+}
+
+kafka_start() {
+  local command
+  kafka_fetch
+  port_free "$TICKET_KAFKA_PORT" TICKET_KAFKA_PORT
+  port_free $((TICKET_KAFKA_PORT + 1)) TICKET_KAFKA_PORT "its controller takes the port after it"
+  kafka_configure
+  kafka_format
+  mapfile -d '' -t command < <(kafka_java 512m kafka.Kafka "$RUN/kafka.properties")
+  part_spawn kafka "${command[@]}"
+}
+
 kafka_up() {
-  local was=running command made
+  local MADE=
   kafka_tool
-  if ! part_runs kafka; then
-    kafka_fetch
-    port_free "$TICKET_KAFKA_PORT" TICKET_KAFKA_PORT
-    port_free $((TICKET_KAFKA_PORT + 1)) TICKET_KAFKA_PORT "its controller takes the port after it"
-    kafka_configure
-    kafka_format
-    mapfile -d '' -t command < <(kafka_java 512m kafka.Kafka "$RUN/kafka.properties")
-    part_spawn kafka "${command[@]}"
-    was=started
-  fi
-  part_await kafka 60 port_open "$TICKET_KAFKA_PORT"
-  made=$("$KAFKA_TOPICS" "127.0.0.1:$TICKET_KAFKA_PORT" "$TICKET_TOPIC_PAYMENT:$PARTITIONS" \
-    "$TICKET_TOPIC_PAYMENT.dlq:1" "$TICKET_TOPIC_RESERVATION:$PARTITIONS") || part_failed kafka "has not all topics"
-  tell kafka "$was    127.0.0.1:$TICKET_KAFKA_PORT"
-  [ -z "$made" ] || tell topics "created    ${made//$'\n'/, }"
+  part_up kafka kafka_topics kafka_start
+  tell kafka "$WAS    127.0.0.1:$TICKET_KAFKA_PORT"
+  [ -z "$MADE" ] || tell topics "created    ${MADE//$'\n'/, }"
 }

@@ -62,33 +62,31 @@ postgres_socket_dir() {
   printf '%s' "$dir"
 }
 
+postgres_start() {
+  local socket setting command
+  port_free "$TICKET_PG_PORT" TICKET_PG_PORT
+  postgres_init
+  socket=$(postgres_socket_dir)
+  command=("${PG_AS[@]}" "$PG_BIN/postgres" -D "$RUN/data/postgres" -p "$TICKET_PG_PORT" -k "$socket")
+  for setting in "${PG_SETTINGS[@]}"; do command+=(-c "$setting"); done
+  # The children of one that was killed may keep its shared memory for a moment more, and a new one refuses to start
+  # until they are gone.
+  for _ in {1..20}; do
+    part_spawn postgres "${command[@]}"
+    waits 60 postgres_settled || :
+    ! part_runs postgres || return 0
+    tail -n 5 "$RUN/log/postgres.log" | grep -qE 'shared memory block|lock file "postmaster.pid"' || return 0
+    sleep 0.5
+  done
+}
+postgres_settled() { postgres_ready || ! part_runs postgres; }
+
 postgres_up() {
   postgres_bin
   postgres_user
-  if part_runs postgres; then
-    part_await postgres 60 postgres_ready
-    tell postgres "running    127.0.0.1:$TICKET_PG_PORT"
-    return 0
-  fi
-  port_free "$TICKET_PG_PORT" TICKET_PG_PORT
-  postgres_init
-  local socket setting try
-  socket=$(postgres_socket_dir)
-  local command=("${PG_AS[@]}" "$PG_BIN/postgres" -D "$RUN/data/postgres" -p "$TICKET_PG_PORT" -k "$socket")
-  for setting in "${PG_SETTINGS[@]}"; do command+=(-c "$setting"); done
-  # One that was killed a moment ago, or its children with the shared memory, may not be gone yet, and a new one refuses to
-  # start until then.
-  for try in {1..20}; do
-    part_spawn postgres "${command[@]}"
-    waits 60 postgres_settled
-    if part_runs postgres || [ "$try" = 20 ]; then break; fi
-    tail -n 5 "$RUN/log/postgres.log" | grep -qE 'shared memory block|lock file "postmaster.pid"' || break
-    sleep 0.5
-  done
-  part_await postgres 60 postgres_ready
-  tell postgres "started    127.0.0.1:$TICKET_PG_PORT"
+  part_up postgres postgres_ready postgres_start
+  tell postgres "$WAS    127.0.0.1:$TICKET_PG_PORT"
 }
-postgres_settled() { postgres_ready || ! part_runs postgres; }
 
 # The roles and the database; the caller is the owner of the cluster already.
 postgres_database() {

@@ -2,15 +2,39 @@
 # The parts of a stack as processes: started detached, found again by $RUN/pids/<part>.pid, stopped.
 # A pid alone proves nothing after a reboot or a wrap of the numbers, so <part>.start keeps when that process started.
 
-# boot id and start time of a living process; false when there is none. A zombie does not live.
+# process_stat PID: fills STAT with what /proc/PID/stat says after the name: state, ppid, …, flags as 7th, start time as 20th.
+process_stat() {
+  local line
+  { line=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  # The name, in parentheses, may hold anything.
+  read -r -a STAT <<<"${line##*) }"
+}
+
+# process_stamp PID: boot id and start time of a living process; false when there is none. A zombie does not live, unless
+# some of its threads are still on their way out: they hold its ports and files.
 process_stamp() {
-  local stat boot
-  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
-  # The name, in parentheses, may hold anything; what follows the last one is: state, ppid, …, start time as 20th.
-  read -r -a stat <<<"${stat##*) }"
-  [ "${stat[0]}" != Z ] && [ "${stat[0]}" != X ] || return 1
+  local boot STAT threads
+  process_stat "$1" || return 1
+  if [ "${STAT[0]}" = Z ] || [ "${STAT[0]}" = X ]; then
+    threads=("/proc/$1/task"/*)
+    [ "${#threads[@]}" -gt 1 ] || return 1
+  fi
   boot=$(</proc/sys/kernel/random/boot_id)
-  printf '%s %s\n' "$boot" "${stat[19]}"
+  printf '%s %s\n' "$boot" "${STAT[19]}"
+}
+
+# process_dying PID: killed, and not quite gone.
+process_dying() {
+  local STAT key value
+  process_stat "$1" || return 1
+  [ "${STAT[0]}" != Z ] || return 0
+  # PF_EXITING
+  ((!(STAT[6] & 4))) || return 0
+  # SIGKILL, bit 8, sent and not yet heard.
+  while read -r key value; do
+    case $key in SigPnd: | ShdPnd:) ((!(16#$value & 0x100))) || return 0 ;; esac
+  done <"/proc/$1/status" 2>/dev/null
+  return 1
 }
 
 # part_pid PART: prints its pid when it runs and is the process that we started.
@@ -33,16 +57,31 @@ part_spawn() {
   printf '%s\n' "$pid" >"$RUN/pids/$part.pid"
 }
 
-# part_await PART SECONDS COMMAND...: until the command succeeds; dies with the log's end when the part ends or is late.
-part_await() {
-  local part=$1 end=$((SECONDS + $2)) seconds=$2
-  shift 2
-  until "$@"; do
-    part_runs "$part" || part_failed "$part" "ended at its start"
-    ((SECONDS < end)) || part_failed "$part" "is not ready after $seconds s"
+# part_up PART READY START: START, unless it runs already, and until READY; sets WAS to what it was.
+# Whoever killed it a moment ago means it to come back, so one that is on its way out is waited for.
+part_up() {
+  WAS=running
+  ! part_dying "$1" || waits 10 part_gone "$1" || :
+  ! part_ready "$1" "$2" || return 0
+  WAS=started
+  "$3"
+  part_ready "$1" "$2" || part_failed "$1" "ended at its start"
+}
+# True when it is ready, false when it does not run or ends meanwhile.
+part_ready() {
+  local end=$((SECONDS + 60))
+  while part_runs "$1"; do
+    ! "$2" || return 0
+    ((SECONDS < end)) || part_failed "$1" "is not ready after 60 s"
     sleep 0.05
   done
+  return 1
 }
+part_dying() {
+  local pid
+  pid=$(part_pid "$1") && process_dying "$pid"
+}
+part_gone() { ! part_runs "$1"; }
 part_failed() {
   printf '%s\n' "--- the end of $RUN/log/$1.log" >&2
   tail -n 15 "$RUN/log/$1.log" >&2 || :
@@ -64,7 +103,6 @@ part_signal() {
   SIGNALLED[$1]=$2
   kill -s "$2" "$pid" 2>/dev/null || :
 }
-part_gone() { ! part_runs "$1"; }
 # part_stop PART SECONDS SIGNAL...: each signal in turn, KILL at last.
 part_stop() {
   local part=$1 seconds=$2 signal

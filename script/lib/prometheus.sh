@@ -12,17 +12,15 @@ prometheus_configure() {
     -e "s|rules/|$dir/rules/|" "$dir/prometheus.yml" >"$RUN/prometheus.yml"
 }
 
-prometheus_up() {
-  if part_runs prometheus; then
-    part_await prometheus 60 prometheus_ready
-    tell prometheus "running    $PROMETHEUS_URL"
-    return 0
-  fi
+prometheus_start() {
   port_free "$TICKET_PROMETHEUS_PORT" TICKET_PROMETHEUS_PORT
   prometheus_configure
   mkdir -p "$RUN/data/prometheus"
   part_spawn prometheus prometheus --config.file="$RUN/prometheus.yml" --storage.tsdb.path="$RUN/data/prometheus" \
     --storage.tsdb.retention.time=15d --web.listen-address="127.0.0.1:$TICKET_PROMETHEUS_PORT" --log.level=warn
-  part_await prometheus 60 prometheus_ready
-  tell prometheus "started    $PROMETHEUS_URL"
+}
+
+prometheus_up() {
+  part_up prometheus prometheus_ready prometheus_start
+  tell prometheus "$WAS    $PROMETHEUS_URL"
 }

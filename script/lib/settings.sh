@@ -95,7 +95,6 @@ settings_write() {
   mv -f "$file.new" "$file"
 }
 
-port_of() { printf '%s' "${1##*:}"; }
 # The address that a client on this machine uses for a listen address.
 client_addr() {
   case $1 in
