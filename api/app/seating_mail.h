@@ -63,7 +63,8 @@ struct seating_wait {
 };
 struct seating_request {
 	struct mail mail;
-	struct seating_wait wait; /* the owner's */
+	struct seating_wait wait; /* the owner's, as is `owner` */
+	void *owner;
 	struct seating *from;
 	enum seating_want want;
 	enum seating_need need;

@@ -15,10 +15,12 @@
 #include "port/outbox.h"
 #include "port/seat_lock.h"
 #include "runtime/config.h"
+#include "runtime/flow.h"
 
 struct loop;
 struct seating;
 struct metrics_sheet;
+struct metrics_out;
 struct backstage;
 
 struct backstage_ports {
@@ -30,16 +32,32 @@ struct backstage_ports {
 	struct metrics_sheet *metrics;
 	const struct config *config;
 };
+/* Takes `delivered` and `ctx` of the event_out. NULL: errno. */
 struct backstage *backstage_create(const struct backstage_ports *p);
-struct seating *seating_create(struct backstage *b, struct loop *shard_loop);
-void seating_destroy(struct seating *s); /* after the backstage thread has ended; wakes nobody */
+struct seating *seating_create(struct backstage *b, struct loop *shard_loop); /* NULL: errno */
+/* After the backstage thread has ended, while the shard's loop still exists; wakes nobody. */
+void seating_destroy(struct seating *s);
 bool backstage_start(struct backstage *b); /* false: errno */
-void backstage_stop(struct backstage *b);  /* ends the thread: finishes what is under way, within a bound */
+/* Ends the thread: what is under way is finished and answered, within 3 s; new asks are refused meanwhile. Drain the
+ * shards first: afterwards nobody answers an ask. */
+void backstage_stop(struct backstage *b);
+/* After the shards' threads and, when the stop hit its bound, after the ports have answered everything (pg_destroy and
+ * the like), since they know calls that live in here. The loop is destroyed later. */
 void backstage_destroy(struct backstage *b);
 
 /* How many outbox rows there are, as far as this process knows: the last count (each second) plus what it has
  * approved since, minus what was delivered since. For the cap; any thread. */
 int64_t backstage_outbox_estimate(const struct backstage *b);
 void backstage_outbox_moved(struct backstage *b, int64_t by); /* +1 approved, -1 delivered; any thread */
+
+/* Counts the outbox, refunds and double sales anew, so that a scrape shows what is true. Wakes with TK_NONE, or with
+ * TK_UNAVAILABLE after 500 ms at the latest: then the last count stands. Thread: the shard's. */
+struct backstage_stats_ask {
+	struct port_call call;
+};
+void backstage_stats(struct seating *s, struct backstage_stats_ask *a);
+
+/* Writes the counted gauges: main registers it by metrics_collector(backstage_collect, b). Any thread, until destroyed. */
+void backstage_collect(void *backstage, struct metrics_out *out);
 
 #endif

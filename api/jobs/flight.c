@@ -1,0 +1,283 @@
+/* flight: one look-up under way, and all who wait for it.
+ *
+ * Someone who joins late must not be told "not found" by a look-up that began before they asked: a row may have come
+ * in between. They get a flight of their own. */
+#include "api/jobs/hub.h"
+#include "port/catalogue.h"
+#include "port/seat_lock.h"
+#include "runtime/log.h"
+#include "runtime/mem.h"
+
+struct flight {
+	struct flow flow;
+	struct hub *hub;
+	struct hub_entry *entry;
+	enum flight_kind kind;
+	int64_t began_ms;
+	struct seating_wait *waiting, *late;
+	struct seating_wait inner; /* its own place in another flight */
+	bool found, inner_found, reloaded;
+	struct schedule_load look;
+	struct claims_load claims;
+	struct seat_apply apply;
+	struct seat_read read;
+	struct seat_plan *plan; /* of `read` */
+	uint32_t life;
+};
+
+static struct flight *self(struct flow *f)
+{
+	return container_of(f, struct flight, flow);
+}
+
+static struct backstage_ports *ports_of(const struct flight *fl)
+{
+	return &fl->hub->b->ports;
+}
+
+static void inner_answered(struct seating_wait *w, struct tk_err err, bool found)
+{
+	struct flight *fl = container_of(w, struct flight, inner);
+
+	fl->inner_found = found;
+	flow_wake(&fl->flow, err);
+}
+
+static void wait_for(struct flight *fl, enum flight_kind kind)
+{
+	fl->inner.answer = inner_answered;
+	flight_join(fl->hub, fl->entry, kind, &fl->inner);
+}
+
+/* The row and the plan */
+
+static void load_schedule(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	fl->look = (struct schedule_load){.call.flow = f, .id = fl->entry->node.id, .with_seats = true};
+	ports_of(fl)->catalogue->schedule(ports_of(fl)->catalogue, &fl->look);
+}
+
+static int schedule_loaded(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	if (tk_failed(f->err)) return FLOW_END;
+	fl->found = fl->look.found;
+	if (fl->found) hub_learn(fl->hub, fl->entry, &fl->look.schedule, fl->look.plan, fl->began_ms);
+	else hub_forget(fl->hub, fl->entry);
+	return FLOW_END;
+}
+
+static const struct flow_step LOOK_STEPS[] = {{"load_schedule", load_schedule, schedule_loaded}};
+
+/* The map */
+
+enum { MAP_LOOK, MAP_READ, MAP_RELOAD };
+
+static void look_if_unknown(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	fl->inner_found = fl->entry->known;
+	if (fl->entry->known) flow_wake(f, TK_NONE);
+	else wait_for(fl, FLIGHT_LOOK);
+}
+
+static int looked(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	fl->found = !tk_failed(f->err) && fl->inner_found && fl->entry->known;
+	return fl->found ? MAP_READ : FLOW_END;
+}
+
+static void drop_read(struct flight *fl)
+{
+	free(fl->read.status);
+	fl->read.status = NULL;
+	seat_plan_unref(fl->plan);
+	fl->plan = NULL;
+}
+
+static void read_seats(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	drop_read(fl);
+	fl->plan = seat_plan_ref(fl->entry->plan);
+	fl->began_ms = hub_now(fl->hub);
+	fl->read = (struct seat_read){
+		.call.flow = f,
+		.schedule = fl->entry->node.id,
+		.plan = fl->plan,
+		.status = mem_must(calloc(fl->plan->count + 1, 1)),
+	};
+	ports_of(fl)->seats->read(ports_of(fl)->seats, &fl->read);
+}
+
+static int seats_read(struct flow *f)
+{
+	struct flight *fl = self(f);
+	uint8_t *status = fl->read.status;
+
+	if (tk_failed(f->err)) return FLOW_END;
+	if (!fl->read.loaded && !fl->reloaded && fl->entry->known) return MAP_RELOAD;
+	if (!fl->read.loaded) {
+		f->err = TK_ERR(TK_UNAVAILABLE, "Redis forgets faster than it is told");
+		return FLOW_END;
+	}
+	fl->read.status = NULL;
+	fl->found = fl->entry->known; /* it may have been deleted meanwhile */
+	hub_learn_map(fl->hub, fl->entry, fl->plan, status, fl->began_ms);
+	return FLOW_END;
+}
+
+static void reload(struct flow *f)
+{
+	wait_for(self(f), FLIGHT_RELOAD);
+}
+
+static int reloaded(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	fl->reloaded = true;
+	if (!tk_failed(f->err) && !fl->entry->known) fl->found = false;
+	return tk_failed(f->err) || !fl->found ? FLOW_END : MAP_READ;
+}
+
+static const struct flow_step MAP_STEPS[] = {
+	[MAP_LOOK] = {"look_if_unknown", look_if_unknown, looked},
+	[MAP_READ] = {"read_seats", read_seats, seats_read},
+	[MAP_RELOAD] = {"reload", reload, reloaded},
+};
+
+/* The copy in Redis */
+
+enum { RELOAD_CLAIMS, RELOAD_APPLY };
+
+static void load_claims(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	/* Before the database is read: a store that restarts meanwhile has lost changes that the claims don't show. */
+	fl->life = ports_of(fl)->seats->life(ports_of(fl)->seats);
+	fl->claims = (struct claims_load){.call.flow = f, .schedule = fl->entry->node.id};
+	ports_of(fl)->catalogue->claims(ports_of(fl)->catalogue, &fl->claims);
+}
+
+static int claims_loaded(struct flow *f)
+{
+	if (tk_failed(f->err)) return FLOW_END;
+	if (self(f)->life != 0) return RELOAD_APPLY;
+	f->err = TK_ERR(TK_UNAVAILABLE, "Redis is away");
+	return FLOW_END;
+}
+
+static void apply_claims(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	fl->apply = (struct seat_apply){
+		.call.flow = f,
+		.changes = fl->claims.changes,
+		.count = fl->claims.count,
+		.finish_load = true,
+		.load_schedule = fl->entry->node.id,
+		.load_life = fl->life,
+	};
+	ports_of(fl)->seats->apply(ports_of(fl)->seats, &fl->apply);
+}
+
+static int claims_applied(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	if (tk_failed(f->err)) return FLOW_END;
+	fl->found = true;
+	metrics_add(ports_of(fl)->metrics, METRIC_RELOADS, 0, 1);
+	LOG(state_reloaded, LF_I("schedule", fl->entry->node.id), LF_I("seats", fl->claims.count));
+	return FLOW_END;
+}
+
+static const struct flow_step RELOAD_STEPS[] = {
+	[RELOAD_CLAIMS] = {"load_claims", load_claims, claims_loaded},
+	[RELOAD_APPLY] = {"apply_claims", apply_claims, claims_applied},
+};
+
+/* All of them */
+
+static const struct flow_step *const STEPS[FLIGHTS] = {
+	[FLIGHT_LOOK] = LOOK_STEPS,
+	[FLIGHT_MAP] = MAP_STEPS,
+	[FLIGHT_RELOAD] = RELOAD_STEPS,
+};
+
+static void answer_all(struct seating_wait *w, struct tk_err err, bool found)
+{
+	for (struct seating_wait *next; w; w = next) {
+		next = w->next;
+		w->answer(w, err, found);
+	}
+}
+
+static void flight_free(struct flight *fl)
+{
+	drop_read(fl);
+	free(fl->claims.changes);
+	free(fl);
+}
+
+static void rejoin(struct hub *h, int64_t schedule, enum flight_kind kind, struct seating_wait *w)
+{
+	for (struct seating_wait *next; w; w = next) {
+		next = w->next;
+		flight_join(h, hub_need(h, schedule), kind, w);
+	}
+}
+
+static void flight_ended(struct flow *f)
+{
+	struct flight *fl = self(f);
+	struct hub *h = fl->hub;
+	struct hub_entry *e = fl->entry;
+	int64_t schedule = e->node.id;
+	bool again = !tk_failed(f->err) && !fl->found && fl->late && !h->closed;
+
+	e->flight[fl->kind] = NULL;
+	h->flights--;
+	hub_tidy(h, e);
+	/* The entry may be gone, and come again: whoever is answered may be another flight that ends by it. */
+	if (again) rejoin(h, schedule, fl->kind, fl->late);
+	answer_all(fl->waiting, f->err, fl->found);
+	if (!again) answer_all(fl->late, f->err, fl->found);
+	flight_free(fl);
+}
+
+static void push(struct seating_wait **list, struct seating_wait *w)
+{
+	if (!w) return;
+	w->next = *list;
+	*list = w;
+}
+
+void flight_join(struct hub *h, struct hub_entry *e, enum flight_kind kind, struct seating_wait *w)
+{
+	struct flight *fl = e->flight[kind];
+
+	if (fl) {
+		push(&fl->late, w);
+		return;
+	}
+	fl = mem_must(calloc(1, sizeof *fl));
+	fl->hub = h;
+	fl->entry = e;
+	fl->kind = kind;
+	fl->began_ms = hub_now(h);
+	push(&fl->waiting, w);
+	e->flight[kind] = fl;
+	h->flights++;
+	flow_start(&fl->flow, STEPS[kind], 0, flight_ended);
+}

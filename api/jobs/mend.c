@@ -1,0 +1,225 @@
+/* Compares Redis' copy of the sold and pending seats with the database, for the schedules in use (each 30 s) and for
+ * those that missed a change (at once), and merges what the database says: larger revisions win, which heals lost
+ * changes. What the copy says wrongly under a revision that the database never gave can't be healed that way: it is
+ * logged each time. */
+#include "api/jobs/hub.h"
+#include "port/catalogue.h"
+#include "port/seat_lock.h"
+#include "runtime/log.h"
+#include "runtime/mem.h"
+
+/* PAUSE: between the claims and the second look, so that changes that were just committed have reached Redis. */
+enum { PERIOD_MS = 500, EACH_MS = 30000, MARKED_MS = 1000, PAUSE_MS = 50 };
+
+struct mend {
+	struct job job;
+	int64_t schedule;
+	struct seat_plan *plan; /* NULL: not known, so there is nothing to compare, only to merge */
+	uint8_t *before;        /* statuses before and after the claims were read */
+	bool loaded, was_marked;
+	uint32_t life;
+	struct seat_read read;
+	struct claims_load claims;
+	struct seat_apply apply;
+	struct timer pause;
+};
+
+static struct mend *self(struct flow *f)
+{
+	return container_of(job_of(f), struct mend, job);
+}
+
+static void leave(struct mend *m)
+{
+	struct hub_entry *e = hub_find(m->job.b->hub, m->schedule);
+
+	if (e) hub_tidy(m->job.b->hub, e); /* a mark may have been all that kept it */
+	free(m->before);
+	free(m->read.status);
+	free(m->claims.changes);
+	seat_plan_unref(m->plan);
+	m->before = m->read.status = NULL;
+	m->claims.changes = NULL;
+	m->plan = NULL;
+}
+
+enum { CHOOSE, READ_BEFORE, LOAD_CLAIMS, PAUSE, READ_AFTER, APPLY };
+
+static bool is_due(const struct hub_entry *e, int64_t now_ms)
+{
+	if (!e->marked && !e->known) return false;
+	return now_ms - e->mend_tried_ms >= (e->marked ? MARKED_MS : EACH_MS);
+}
+
+static struct hub_entry *choose(const struct hub *h)
+{
+	struct hub_entry *found = NULL;
+
+	for (struct hub_entry *e = hub_next(h, NULL); e; e = hub_next(h, e)) {
+		if (is_due(e, hub_now(h)) && (!found || e->mend_tried_ms < found->mend_tried_ms)) found = e;
+	}
+	return found;
+}
+
+/* The one that was tried longest ago: one that always fails must not keep the others from their turn. */
+static int chosen(struct flow *f)
+{
+	struct mend *m = self(f);
+	struct hub *h = m->job.b->hub;
+	struct hub_entry *e = m->job.stopped ? NULL : choose(h);
+
+	if (!e) return FLOW_END;
+	e->mend_tried_ms = hub_now(h);
+	m->was_marked = e->marked;
+	e->marked = false; /* a mark that comes from now on stands for another round */
+	m->schedule = e->node.id;
+	if (e->known) m->plan = seat_plan_ref(e->plan);
+	m->loaded = false;
+	return m->plan ? READ_BEFORE : LOAD_CLAIMS;
+}
+
+static int fail(struct mend *m)
+{
+	struct hub_entry *e = m->was_marked ? hub_need(m->job.b->hub, m->schedule) : NULL;
+
+	if (e) e->marked = true;
+	return FLOW_END;
+}
+
+static void read_seats(struct flow *f)
+{
+	struct mend *m = self(f);
+
+	m->read = (struct seat_read){
+		.call.flow = f,
+		.schedule = m->schedule,
+		.plan = m->plan,
+		.status = mem_must(calloc(m->plan->count + 1, 1)),
+	};
+	m->job.b->ports.seats->read(m->job.b->ports.seats, &m->read);
+}
+
+static int read_before(struct flow *f)
+{
+	struct mend *m = self(f);
+
+	if (tk_failed(f->err)) return fail(m);
+	m->before = m->read.status;
+	m->read.status = NULL;
+	m->loaded = m->read.loaded;
+	return LOAD_CLAIMS;
+}
+
+static void load_claims(struct flow *f)
+{
+	struct mend *m = self(f);
+	const struct backstage_ports *p = &m->job.b->ports;
+
+	m->life = p->seats->life(p->seats);
+	m->claims = (struct claims_load){.call.flow = f, .schedule = m->schedule};
+	p->catalogue->claims(p->catalogue, &m->claims);
+}
+
+static int claims_loaded(struct flow *f)
+{
+	struct mend *m = self(f);
+
+	if (tk_failed(f->err)) return fail(m);
+	return m->loaded ? PAUSE : APPLY;
+}
+
+static void pause_over(struct timer *t)
+{
+	flow_wake(&container_of(t, struct mend, pause)->job.flow, TK_NONE);
+}
+
+static void pause_a_little(struct flow *f)
+{
+	struct mend *m = self(f);
+
+	m->pause.fired = pause_over;
+	timer_arm(m->job.b->ports.loop, &m->pause, loop_now_ms(m->job.b->ports.loop) + PAUSE_MS);
+}
+
+static int paused(struct flow *f)
+{
+	(void)f;
+	return READ_AFTER;
+}
+
+static int read_after(struct flow *f)
+{
+	struct mend *m = self(f);
+
+	if (tk_failed(f->err)) return fail(m);
+	m->loaded = m->read.loaded;
+	return APPLY;
+}
+
+static void apply_claims(struct flow *f)
+{
+	struct mend *m = self(f);
+
+	m->apply = (struct seat_apply){
+		.call.flow = f,
+		.changes = m->claims.changes,
+		.count = m->claims.count,
+		.finish_load = m->life != 0,
+		.load_schedule = m->schedule,
+		.load_life = m->life,
+	};
+	m->job.b->ports.seats->apply(m->job.b->ports.seats, &m->apply);
+}
+
+/* What the copy must not say of a seat that the database claims; holds by key alone may stand on a free one. */
+static bool is_wrong(enum seat_claim_kind kind, uint8_t before, uint8_t after)
+{
+	if (kind == CLAIM_SOLD) return after != SEAT_SOLD_OUT;
+	if (kind != CLAIM_FREE) return after == SEAT_AVAILABLE;
+	return before == SEAT_SOLD_OUT && after == SEAT_SOLD_OUT;
+}
+
+static int64_t count_wrong(const struct mend *m)
+{
+	uint8_t *kind = mem_must(malloc(m->plan->count + 1));
+	int64_t wrong = 0;
+
+	memset(kind, CLAIM_FREE, m->plan->count + 1);
+	for (unsigned i = 0; i < m->claims.count; i++) {
+		int32_t at = seat_plan_find(m->plan, &m->claims.changes[i].seat);
+
+		if (at >= 0) kind[at] = (uint8_t)m->claims.changes[i].kind;
+	}
+	for (uint32_t i = 0; i < m->plan->count; i++) {
+		wrong += is_wrong((enum seat_claim_kind)kind[i], m->before[i], m->read.status[i]);
+	}
+	free(kind);
+	return wrong;
+}
+
+static int claims_applied(struct flow *f)
+{
+	struct mend *m = self(f);
+	int64_t wrong;
+
+	if (tk_failed(f->err)) return fail(m);
+	wrong = m->loaded ? count_wrong(m) : 0;
+	if (wrong) LOG_LIMITED(copy_repaired, LF_I("schedule", m->schedule), LF_I("seats", wrong));
+	leave(m);
+	return CHOOSE;
+}
+
+static void round_ended(struct job *j)
+{
+	leave(container_of(j, struct mend, job));
+}
+
+static const struct flow_step STEPS[] = {
+	[CHOOSE] = {"choose", NULL, chosen},
+	[READ_BEFORE] = {"read_before", read_seats, read_before},
+	[LOAD_CLAIMS] = {"load_claims", load_claims, claims_loaded},
+	[PAUSE] = {"pause", pause_a_little, paused},
+	[READ_AFTER] = {"read_after", read_seats, read_after},
+	[APPLY] = {"apply_claims", apply_claims, claims_applied},
+};
+const struct job_kind MEND_KIND = {"mend", PERIOD_MS, sizeof(struct mend), STEPS, NULL, round_ended, NULL};
