@@ -1,0 +1,358 @@
+/* ticket-api: settings -> adapters -> ports -> shards. */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "adapter/kafka/producer.h"
+#include "adapter/kafka/topics.h"
+#include "adapter/pg/catalogue.h"
+#include "adapter/pg/outbox.h"
+#include "adapter/pg/pg.h"
+#include "adapter/redis/client.h"
+#include "adapter/redis/seat_lock.h"
+#include "api/http/auth.h"
+#include "api/http/http.h"
+#include "api/http/route.h"
+#include "api/jobs/backstage.h"
+#include "api/shard.h"
+#include "domain/seat.h"
+#include "runtime/loop.h"
+#include "runtime/log.h"
+#include "runtime/mem.h"
+#include "runtime/metrics.h"
+#include "runtime/when.h"
+
+enum { EXIT_SETTING = 2, TOPICS_WAIT_MS = 1000, TOPICS_EVERY_MS = 1000, FLUSH_MS = 5000, BACKSTAGE_CONNECTIONS = 2 };
+
+/* --- command line --- */
+
+struct command {
+	bool help, check_config;
+	const char *issue_for, *role;
+};
+
+static const struct argp_option OPTIONS_TABLE[] = {
+	{"help", 'h', 0, 0, "print this, with every setting, and exit", 0},
+	{"version", 'V', 0, 0, "print the version and exit", 0},
+	{"check-config", 'c', 0, 0, "check the settings, print those in force and exit", 0},
+	{"issue-token", 't', "USER", 0, "print a JWT for this user id and exit", 0},
+	{"role", 'r', "ROLE", 0, "with --issue-token: admin", 0},
+	{0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct command *c = state->input;
+
+	switch (key) {
+	case 'h': c->help = true; return 0;
+	case 'V': printf("ticket-api %s\n", TICKET_VERSION); exit(0);
+	case 'c': c->check_config = true; return 0;
+	case 't': c->issue_for = arg; return 0;
+	case 'r': c->role = arg; return 0;
+	case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", arg); return EINVAL;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp ARGP = {OPTIONS_TABLE, parse_option, NULL, "The ticketing core's HTTP daemon.", NULL, NULL, NULL};
+
+static void print_help(void)
+{
+	argp_help(&ARGP, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, (char *)"ticket-api");
+	printf("\nSettings, from the environment only:\n");
+	config_help(stdout, FOR_API);
+	printf("\nPaths:\n");
+	for (size_t i = 0; i < ROUTE_COUNT; i++) {
+		static const char *const METHOD[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+		printf("  %-6s %-34s %s\n", METHOD[ROUTES[i].method], ROUTES[i].pattern, ROUTES[i].doc);
+	}
+	printf("\nLog events (one JSON object a line on stderr):\n");
+	for (unsigned i = 0; i < LOG_EVENTS; i++) printf("  %-24s %s\n", LOG_EVENT_ROW[i].name, LOG_EVENT_ROW[i].doc);
+}
+
+static int issue_token(const struct config *c, const struct command *cmd)
+{
+	char *end;
+	long long user = strtoll(cmd->issue_for, &end, 10);
+	bool admin = cmd->role && strcmp(cmd->role, "admin") == 0;
+
+	if (*end || end == cmd->issue_for || user < 1 || user > ID_MAX) {
+		fprintf(stderr, "--issue-token: USER is an integer from 1 to %lld\n", (long long)ID_MAX);
+		return 1;
+	}
+	if (cmd->role && !admin) {
+		fprintf(stderr, "--role: only admin is known\n");
+		return 1;
+	}
+	if (!c->jwt_secret) {
+		fprintf(stderr, "TICKET_JWT_SECRET is not set\n");
+		return EXIT_SETTING;
+	}
+	char *token = auth_issue(c->jwt_secret, user, admin, when_now_ms() / 1000, c->jwt_ttl_s);
+	if (!token) return 1;
+	puts(token);
+	free(token);
+	return 0;
+}
+
+/* --- refusing to start --- */
+
+static void refuse_start(const char *why)
+{
+	LOG(start_refused, LF_S("why", why));
+	_exit(1);
+}
+
+/* --- the daemon --- */
+
+struct daemon {
+	struct config config;
+	struct loop *loop; /* the main thread's: signals and the start-up check */
+	struct watch signals;
+	struct timer topics;
+	struct kafka_producer *producer;
+	struct backstage *backstage;
+	struct backstage_ports stage; /* and what is behind it: */
+	struct pg *pg;
+	struct redis *redis;
+	struct redis_seat_lock seats;
+	struct shard **shards;
+	unsigned shard_count;
+};
+
+static void check_topics(struct timer *t)
+{
+	struct daemon *d = container_of(t, struct daemon, topics);
+	char dlq[260], missing[300], why[340];
+
+	snprintf(dlq, sizeof dlq, "%s.dlq", d->config.topic_payment);
+	const char *names[] = {d->config.topic_payment, dlq, d->config.topic_reservation};
+	switch (kafka_topics_check(d->config.kafka_brokers, names, 3, TOPICS_WAIT_MS, missing, sizeof missing)) {
+	case KAFKA_TOPICS_THERE: return;
+	case KAFKA_TOPICS_MISSING:
+		snprintf(why, sizeof why, "topic %s is missing", missing);
+		refuse_start(why);
+		return;
+	case KAFKA_TOPICS_REFUSED:
+		refuse_start(missing);
+		return;
+	case KAFKA_TOPICS_UNKNOWN: timer_arm(d->loop, t, loop_now_ms(d->loop) + TOPICS_EVERY_MS);
+	}
+}
+
+static void on_signal(struct watch *w, uint32_t events)
+{
+	struct daemon *d = container_of(w, struct daemon, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(w->fd, &info, sizeof info) != sizeof info) return;
+	LOG(stopping);
+	loop_stop(d->loop);
+}
+
+/* Threads inherit the mask: signals come to the main loop only. */
+static bool take_signals(struct daemon *d)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	d->signals = (struct watch){signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), EPOLLIN, on_signal};
+	return d->signals.fd >= 0 && watch_add(d->loop, &d->signals) == 0;
+}
+
+/* 20,000 connections need as many descriptors. */
+static void raise_limits(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0) return;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
+static void on_producer_failed(void *ctx, const char *reason)
+{
+	(void)ctx;
+	LOG(producer_fatal, LF_S("why", reason));
+}
+
+static void on_reachable(void *ctx, bool reachable)
+{
+	(void)ctx;
+	if (reachable) LOG(server_back, LF_S("server", "kafka"));
+	else LOG(server_away, LF_S("server", "kafka"));
+}
+
+static void start_producer(struct daemon *d)
+{
+	char why[200];
+	struct kafka_producer_settings s = {
+		.brokers = d->config.kafka_brokers,
+		.client_id = "ticket-api",
+		.topic_payment = d->config.topic_payment,
+		.topic_reservation = d->config.topic_reservation,
+		.failed = on_producer_failed,
+		.reachable_changed = on_reachable,
+	};
+
+	d->producer = kafka_producer_create(&s, why, sizeof why);
+	if (!d->producer) refuse_start(why);
+}
+
+static void wire_backstage(struct daemon *d)
+{
+	struct backstage_ports *p = &d->stage;
+	struct pg_settings pg = {
+		.url = d->config.database_url,
+		.application_name = "ticket-api",
+		.connections = {[PG_FAST] = 1, [PG_SLOW] = BACKSTAGE_CONNECTIONS - 1},
+		.timeout_ms = d->config.database_timeout_ms,
+	};
+	struct redis_settings redis = {.url = d->config.redis_url, .timeout_ms = d->config.redis_timeout_ms};
+
+	p->config = &d->config;
+	p->loop = loop_create();
+	p->metrics = metrics_sheet_create();
+	d->pg = p->loop ? pg_create(p->loop, &pg, p->metrics) : NULL;
+	d->redis = p->loop ? redis_create(p->loop, &redis, p->metrics) : NULL;
+	if (!d->redis) refuse_start("TICKET_REDIS_URL is no redis:// address");
+	if (!d->pg) refuse_start("TICKET_DATABASE_URL is no database address");
+	redis_seat_lock_init(&d->seats, d->redis);
+	p->seats = &d->seats.port;
+	p->catalogue = pg_catalogue_create(d->pg);
+	p->outbox = pg_outbox_create(d->pg);
+	p->events = kafka_event_out_create(d->producer, p->loop);
+	d->backstage = backstage_create(p);
+}
+
+static int listen_or_refuse(const struct addr *a, bool exclusive_probe)
+{
+	char why[200];
+	int fd = http_listen(a, exclusive_probe);
+
+	if (fd >= 0) return fd;
+	snprintf(why, sizeof why, "TICKET_HTTP_ADDR %s:%u: %s", a->host, a->port, strerror(errno));
+	refuse_start(why);
+	return -1;
+}
+
+static void wire_shards(struct daemon *d)
+{
+	unsigned n = (unsigned)d->config.http_shards;
+	int each = ((int)d->config.database_connections - BACKSTAGE_CONNECTIONS) / (int)n;
+
+	close(listen_or_refuse(&d->config.http_addr, true));
+	d->shards = mem_must(calloc(n, sizeof(struct shard *)));
+	for (; d->shard_count < n; d->shard_count++) {
+		struct shard_settings s = {
+			.config = &d->config,
+			.backstage = d->backstage,
+			.producer = d->producer,
+			.listen_fd = listen_or_refuse(&d->config.http_addr, false),
+			.database_connections = each < 2 ? 2 : each,
+			.misfit = refuse_start,
+		};
+		d->shards[d->shard_count] = shard_create(&s);
+		if (!d->shards[d->shard_count]) refuse_start(strerror(errno));
+	}
+}
+
+static void start_all(struct daemon *d)
+{
+	bool ok = backstage_start(d->backstage);
+
+	for (unsigned i = 0; ok && i < d->shard_count; i++) ok = shard_start(d->shards[i]);
+	if (!ok) refuse_start("no threads to be had");
+}
+
+static void stop_all(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->shard_count; i++) shard_stop(d->shards[i]);
+	for (unsigned i = 0; i < d->shard_count; i++) shard_join(d->shards[i]);
+	backstage_stop(d->backstage);
+	kafka_producer_stop(d->producer, FLUSH_MS);
+	for (unsigned i = 0; i < d->shard_count; i++) shard_destroy(d->shards[i]);
+	free(d->shards);
+	redis_destroy(d->redis);
+	pg_destroy(d->pg);
+	kafka_event_out_destroy(d->stage.events);
+	backstage_destroy(d->backstage);
+	pg_catalogue_destroy(d->stage.catalogue);
+	pg_outbox_destroy(d->stage.outbox);
+	loop_destroy(d->stage.loop);
+	kafka_producer_destroy(d->producer);
+}
+
+static void announce(const struct config *c)
+{
+	char addr[80];
+
+	snprintf(addr, sizeof addr, "%s:%u", c->http_addr.host, c->http_addr.port);
+	if (c->gateway == GATEWAY_MOCK) LOG(payment_gateway_mock, LF_S("gateway", "mock"));
+	if (c->auth == AUTH_OFF) LOG(auth_off);
+	LOG(started, LF_S("version", TICKET_VERSION), LF_S("addr", addr), LF_I("shards", c->http_shards));
+}
+
+static int serve(struct daemon *d)
+{
+	d->loop = loop_create();
+	if (!d->loop || !take_signals(d)) return 1;
+	raise_limits();
+	start_producer(d);
+	wire_backstage(d);
+	wire_shards(d);
+	start_all(d);
+	announce(&d->config);
+	d->topics.fired = check_topics;
+	timer_arm(d->loop, &d->topics, loop_now_ms(d->loop));
+	loop_run(d->loop);
+	stop_all(d);
+	watch_remove(d->loop, &d->signals);
+	close(d->signals.fd);
+	loop_destroy(d->loop);
+	http_metrics_finish();
+	metrics_finish();
+	LOG(stopped);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct command cmd = {0};
+	struct daemon d = {0};
+	char why[400];
+	int rc;
+
+	log_program("ticket-api");
+	argp_err_exit_status = 1;
+	if (argp_parse(&ARGP, argc, argv, ARGP_NO_HELP, NULL, &cmd) != 0) return 1;
+	if (cmd.help) {
+		print_help();
+		return 0;
+	}
+	if (!config_load(&d.config, FOR_API, NULL, why, sizeof why)) {
+		LOG(start_refused, LF_S("why", why));
+		return EXIT_SETTING;
+	}
+	if (cmd.check_config) {
+		config_print(stdout, &d.config, FOR_API);
+		rc = 0;
+	} else {
+		rc = cmd.issue_for ? issue_token(&d.config, &cmd) : serve(&d);
+	}
+	config_finish(&d.config);
+	return rc;
+}
