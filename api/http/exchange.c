@@ -265,11 +265,6 @@ bool exchange_user_arg(struct exchange *x, int64_t *ret)
 
 /* --- from the request line to the handler --- */
 
-static bool body_is_due(const struct request_headers *h)
-{
-	return h->encodings || (h->lengths && strtol(h->content_length, NULL, 10) > 0);
-}
-
 static void allow(struct exchange *x)
 {
 	static const char *const NAME[] = {"GET, HEAD", "POST", "PUT", "PATCH", "DELETE"};
@@ -387,7 +382,7 @@ enum MHD_Result exchange_begin(struct exchange *x, const char *path, const char 
 	x->allowed = m.allowed;
 	x->param = m.param;
 	x->param_len = m.param_len;
-	if (!body_is_due(&x->headers)) return exchange_dispatch(x);
+	/* Answered in the second call at the earliest: after an answer in the first one libmicrohttpd closes. */
 	buf_init(&x->body, &x->arena);
 	return MHD_YES;
 }
