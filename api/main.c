@@ -236,6 +236,7 @@ static void wire_backstage(struct daemon *d)
 	p->outbox = pg_outbox_create(d->pg);
 	p->events = kafka_event_out_create(d->producer, p->loop);
 	d->backstage = backstage_create(p);
+	metrics_collector(backstage_collect, d->backstage);
 }
 
 static int listen_or_refuse(const struct addr *a, bool exclusive_probe)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/app/seating.h"
 #include "api/jobs/backstage.h"
 #include "port/event_out.h"
 #include "port/outbox.h"
@@ -91,6 +92,9 @@ static void mark_seats(struct flow *f)
 static int seats_marked(struct flow *f)
 {
 	struct after_payment *a = container_of(f, struct after_payment, marking);
+
+	for (unsigned i = 0; tk_failed(f->err) && i < a->apply.count; i++)
+		seating_mend(a->services->seating, a->apply.changes[i].schedule);
 	return a->count ? 0 : FLOW_END;
 }
 
@@ -103,7 +107,10 @@ static void marking_done(struct flow *f)
 
 static void mark_pending(struct after_payment *a, const struct order_approve *o)
 {
-	if (a->count == MARKS_MAX) return;
+	if (a->count == MARKS_MAX) {
+		seating_mend(a->services->seating, o->event.schedule);
+		return;
+	}
 	a->marks[a->filling][a->count++] = (struct seat_change){
 		.schedule = o->event.schedule,
 		.rev = o->rev,
