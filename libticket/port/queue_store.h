@@ -1,0 +1,167 @@
+/* queue_store: the waiting room of a schedule, in Redis. One script, one round trip a call.
+ *
+ * Keys of schedule S (one cluster slot):
+ *   queue:{S}         ZSET  waiting users, score: their number
+ *   queue:heard:{S}   ZSET  waiting users, score: when last heard of (only while a grace is set)
+ *   queue:active:{S}  ZSET  admitted users, score: when the admission ends
+ *   queue:place:{S}   HASH  admitted users -> "number:claimed" (0 or 1)
+ *   queue:past:{S}    ZSET  users whose place was used or has expired, remembered 10 min
+ *   queue:pre:{S}     SET   who came before opening (PRE_QUEUE), until the draw has numbered them
+ *   queue:meta:{S}    HASH  seq, epoch, run (run_id this was last alive under), shift, admitted, rate, sold_out, ...
+ *   queue:lease:{S}   the daemon that admits, PX
+ *   queue:open        SET   of the schedules that admission must look at (no braces: not in the slot of any)
+ *
+ * Time is the queue's own: Redis TIME minus `shift`; when admission stood still for more than 5 s the gap is added to
+ * `shift`, so that every deadline moves by it without being rewritten. What is told to clients is shifted back.
+ *
+ * After Redis lost or forgot (another run_id, or no meta where the database knows of an epoch) a script answers
+ * QUEUE_NEW_LIFE: the caller draws a new epoch from the database (queue_epoch) and calls `revive`; numbers then start at
+ * epoch * 10^9, above any issued before; those with a token come back by it, at their old number.
+ *
+ * Errors, ownership, thread as in port/seat_lock.h. */
+#ifndef TK_QUEUE_STORE_H
+#define TK_QUEUE_STORE_H
+
+#include "domain/waiting_room.h"
+#include "runtime/flow.h"
+
+enum { QUEUE_ADMIT_MAX = 200, QUEUE_BATCH_MAX = 500 };
+
+/* What a script needs to know of the schedule, from caches of the caller. */
+struct queue_rules {
+	int64_t opens_at_ms; /* TIME_NONE: always open */
+	int64_t active_ttl_ms, claim_ttl_ms, grace_ms; /* grace 0: never dropped */
+};
+
+/* Enter, status and claim: what stands there now. */
+enum queue_verdict {
+	QUEUE_PLACED,   /* `place` says where */
+	QUEUE_NO_PLACE, /* status only: not in the queue */
+	QUEUE_NEW_LIFE
+};
+struct queue_place_call {
+	struct port_call call;
+	int64_t schedule, user;
+	struct queue_rules rules;
+	/* enter: a valid token of this user and schedule, or number 0: none. A place that the store has lost comes back. */
+	int64_t token_number, token_epoch;
+	enum queue_verdict verdict;
+	struct queue_place place;
+};
+
+struct queue_leave {
+	struct port_call call;
+	int64_t schedule, user;
+	int64_t number; /* only the place with this number (tokens/expire); 0: any */
+	bool expire;    /* remembered as EXPIRED instead of forgotten */
+};
+
+/* Verify and gate: is this place admitted; counts as being heard of and claims. */
+struct queue_verify {
+	struct port_call call;
+	int64_t schedule, user, number, epoch;
+	struct queue_rules rules;
+	enum { VERIFY_ACTIVE, VERIFY_WAITING, VERIFY_INVALID, VERIFY_NEW_LIFE } verdict;
+	int64_t expires_in_ms;
+};
+
+/* Orders became PAID: their buyers' places are USED, whoever of them has one. Cheap when nobody has. */
+struct queue_used {
+	struct port_call call;
+	int64_t schedule;
+	const int64_t *users;
+	unsigned count; /* <= QUEUE_BATCH_MAX */
+};
+
+/* One round of admission. Does nothing for who does not hold the lease. */
+struct queue_tick {
+	struct port_call call;
+	int64_t schedule;
+	uint64_t daemon; /* this process, random */
+	int64_t lease_ms;
+	int64_t max_active, admit_per_s;
+	bool paused, sold_out, drawn; /* `drawn`: the draw is done, or there is none */
+	struct queue_rules rules;
+	/* out */
+	bool mine, new_life;
+	bool draw_due; /* opened, and early users must be numbered first */
+	int64_t admitted, waiting, active, pre; /* admitted in this round; the others now */
+	int64_t serving;      /* the largest number admitted so far */
+	int64_t rate_milli;   /* users admitted per 1000 s, measured over the last 10 s or so */
+	bool more;            /* QUEUE_ADMIT_MAX was the bound: call again at once */
+};
+
+/* The shared sight: for serving, streams and gauges, without a look-up per user. */
+struct queue_look {
+	struct port_call call;
+	int64_t schedule;
+	int64_t waiting, active, pre, serving, rate_milli, shift_ms;
+	bool sold_out, new_life;
+};
+
+/* The waiting in their order, from `offset`, at most QUEUE_BATCH_MAX; for streams. */
+struct queue_slice {
+	struct port_call call;
+	int64_t schedule, offset;
+	int64_t (*users_numbers)[2]; /* the caller's, room for QUEUE_BATCH_MAX: user, number */
+	unsigned count;
+};
+/* Many users are heard of (streams), and what has become of them: `status` for each. */
+struct queue_hear {
+	struct port_call call;
+	int64_t schedule;
+	const int64_t *users;
+	unsigned count; /* <= QUEUE_BATCH_MAX */
+	struct queue_rules rules;
+	uint8_t *status; /* enum queue_status, the caller's */
+};
+
+/* The draw: early users in pieces (cursor 0 to start, ends at 0 again), then their numbers in pieces, then done. */
+struct queue_scan_pre {
+	struct port_call call;
+	int64_t schedule;
+	uint64_t cursor; /* in, out */
+	int64_t *users;  /* the caller's, room for 4 * QUEUE_BATCH_MAX */
+	unsigned count;
+};
+struct queue_number_pre {
+	struct port_call call;
+	int64_t schedule;
+	uint64_t daemon;      /* who holds the lease; another's: nothing is done */
+	const int64_t *users; /* get first_number, first_number + 1, ... */
+	unsigned count;       /* <= QUEUE_BATCH_MAX */
+	int64_t first_number;
+	bool finish; /* this was the last piece: the draw is done */
+	bool mine;
+	struct queue_rules rules;
+};
+
+struct queue_revive {
+	struct port_call call;
+	int64_t schedule, epoch, number_seen; /* numbers go on above the larger of epoch * 10^9 and number_seen */
+};
+
+/* Schedules that admission must look at, <= `max`. */
+struct queue_open {
+	struct port_call call;
+	int64_t *schedules;
+	unsigned max, count;
+};
+
+struct queue_store {
+	void (*enter)(struct queue_store *, struct queue_place_call *);
+	void (*status)(struct queue_store *, struct queue_place_call *);
+	void (*leave)(struct queue_store *, struct queue_leave *);
+	void (*verify)(struct queue_store *, struct queue_verify *);
+	void (*used)(struct queue_store *, struct queue_used *);
+	void (*tick)(struct queue_store *, struct queue_tick *);
+	void (*look)(struct queue_store *, struct queue_look *);
+	void (*slice)(struct queue_store *, struct queue_slice *);
+	void (*hear)(struct queue_store *, struct queue_hear *);
+	void (*scan_pre)(struct queue_store *, struct queue_scan_pre *);
+	void (*number_pre)(struct queue_store *, struct queue_number_pre *);
+	void (*revive)(struct queue_store *, struct queue_revive *);
+	void (*open)(struct queue_store *, struct queue_open *);
+};
+
+#endif
