@@ -19,6 +19,7 @@
 #include "adapter/redis/seat_lock.h"
 #include "api/http/auth.h"
 #include "api/http/http.h"
+#include "api/http/rate_limit.h"
 #include "api/http/route.h"
 #include "api/jobs/backstage.h"
 #include "api/shard.h"
@@ -119,6 +120,7 @@ struct daemon {
 	struct watch signals;
 	struct timer topics;
 	struct kafka_producer *producer;
+	struct rate_limit *rate_limit;
 	struct backstage *backstage;
 	struct backstage_ports stage; /* and what is behind it: */
 	struct pg *pg;
@@ -257,11 +259,13 @@ static void wire_shards(struct daemon *d)
 
 	close(listen_or_refuse(&d->config.http_addr, true));
 	d->shards = mem_must(calloc(n, sizeof(struct shard *)));
+	d->rate_limit = rate_limit_create(d->config.rate_limit_per_s);
 	for (; d->shard_count < n; d->shard_count++) {
 		struct shard_settings s = {
 			.config = &d->config,
 			.backstage = d->backstage,
 			.producer = d->producer,
+			.rate_limit = d->rate_limit,
 			.listen_fd = listen_or_refuse(&d->config.http_addr, false),
 			.database_connections = each < 2 ? 2 : each,
 			.misfit = refuse_start,
@@ -295,6 +299,7 @@ static void stop_all(struct daemon *d)
 	pg_outbox_destroy(d->stage.outbox);
 	loop_destroy(d->stage.loop);
 	kafka_producer_destroy(d->producer);
+	rate_limit_destroy(d->rate_limit);
 }
 
 static void announce(const struct config *c)

@@ -120,6 +120,7 @@ static bool wire(struct shard *s)
 	v->config = s->settings.config;
 	v->loop = s->loop = loop_create();
 	v->backstage = s->settings.backstage;
+	v->rate_limit = s->settings.rate_limit;
 	v->metrics = metrics_sheet_create();
 	v->away = away;
 	if (!s->loop || mailbox_init(&s->mailbox, s->loop, s) != 0 || !wire_adapters(s)) return false;

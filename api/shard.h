@@ -12,12 +12,14 @@
 
 struct backstage;
 struct kafka_producer;
+struct rate_limit;
 struct shard;
 
 struct shard_settings {
 	const struct config *config;
 	struct backstage *backstage;
 	struct kafka_producer *producer;
+	struct rate_limit *rate_limit;
 	int listen_fd; /* taken over */
 	int database_connections;
 	/* Called on the shard's thread, once, if the database will never do: the daemon must not serve. */

@@ -206,6 +206,7 @@ static void write_body(struct body_writer *w, struct seat_piece *pieces)
 static char *keep(struct buf *b, size_t *ret_len)
 {
 	*ret_len = b->len;
+	b->data[b->len] = 0;
 	return mem_must(realloc(b->data, b->len + 1));
 }
 

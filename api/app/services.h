@@ -15,6 +15,7 @@ struct seating;
 struct backstage;
 struct after_payment;
 struct metrics_sheet;
+struct rate_limit;
 
 struct services {
 	const struct config *config;
@@ -28,6 +29,7 @@ struct services {
 	struct backstage *backstage;
 	struct after_payment *after_payment;
 	struct metrics_sheet *metrics;
+	struct rate_limit *rate_limit; /* of the process; NULL: no limit */
 	struct arena_pool arenas;
 	/* What is away now, for /readyz: names joined by ", ", "" when all is well; `fatal`: not ready. */
 	void (*away)(const struct services *s, char *ret, size_t n, bool *ret_fatal);

@@ -9,6 +9,7 @@
 #include "adapter/json/json_codec.h"
 #include "api/http/auth.h"
 #include "api/http/http_internal.h"
+#include "api/http/rate_limit.h"
 #include "runtime/log.h"
 #include "runtime/when.h"
 
@@ -261,6 +262,13 @@ bool exchange_user_arg(struct exchange *x, int64_t *ret)
 {
 	int64_t named = 0;
 	return exchange_int_arg(x, "userId", 1, ID_MAX, &named) && exchange_user(x, named, ret);
+}
+
+bool exchange_rate(struct exchange *x, int64_t user)
+{
+	if (rate_limit_admits(x->app->rate_limit, user, when_now_ms())) return true;
+	exchange_problem(x, PROBLEM_RATE_LIMITED);
+	return false;
 }
 
 /* --- from the request line to the handler --- */

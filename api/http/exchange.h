@@ -89,5 +89,7 @@ bool exchange_uuid_param(struct exchange *x, const char *name, struct uuid *ret)
 bool exchange_user(struct exchange *x, int64_t named, int64_t *ret);
 /* The same where a GET names the user by ?userId=. */
 bool exchange_user_arg(struct exchange *x, int64_t *ret);
+/* Within TICKET_RATE_LIMIT_PER_S for this user; false: answered 429 already. */
+bool exchange_rate(struct exchange *x, int64_t user);
 
 #endif

@@ -139,7 +139,7 @@ void hold_post(struct exchange *x)
 
 	if (!exchange_decode(x, HOLD_FIELDS, JSON_FIELDS(HOLD_FIELDS), &q) || !seats_named(x, &q)) return;
 	struct hold_request *r = arena_new(&x->arena, struct hold_request);
-	if (!exchange_user(x, q.user, &r->use.user)) return;
+	if (!exchange_user(x, q.user, &r->use.user) || !exchange_rate(x, r->use.user)) return;
 	r->x = x;
 	r->many = q.has_seats;
 	r->use.schedule = q.schedule;

@@ -8,6 +8,8 @@
 
 /* How long a stop waits for what is under way; every port answers within its deadline, Kafka's reports may not. */
 enum { DRAIN_MS = 3000, DRAIN_LOOK_MS = 10 };
+/* Above Kafka's message.timeout.ms, so that a row comes due again only when its event is no longer under way. */
+enum { LEASE_MS = 15000 };
 
 static const struct job_kind *const KIND[JOBS] = {
 	[JOB_EXPIRE] = &EXPIRE_KIND,
@@ -57,6 +59,7 @@ struct backstage *backstage_create(const struct backstage_ports *p)
 	struct backstage *b = mem_must(calloc(1, sizeof *b));
 
 	b->ports = *p;
+	b->lease_ms = LEASE_MS;
 	if (mailbox_init(&b->mailbox, p->loop, b) < 0) {
 		free(b);
 		return NULL;

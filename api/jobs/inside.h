@@ -22,7 +22,8 @@ struct backstage {
 	struct timer drain;
 	int64_t drain_until_ms;
 	pthread_t thread;
-	bool started, draining;
+	bool started;
+	int64_t lease_ms; /* of the relay; tests shorten it */
 	/* Read by any thread. The estimate moves between two counts. */
 	_Atomic int64_t estimate, pending, oldest_age_ms, refunds_pending, oversold;
 };

@@ -13,8 +13,8 @@
 enum { WINDOW_MIN = 100, WINDOWS = 4 };
 enum { IDLE_MS = 200, FULL_MS = 50, CLEAR_AGAIN_MS = 500, REST_MS = 1000 };
 /* A report that has not come when the lease ends counts as a failure. What the producer did not take is offered again
- * for a while, but not so long that the lease might end before the delivery does. */
-enum { LEASE_MS = 15000, OFFER_MS = 3000 };
+ * for a part of the lease, so that it does not end before the delivery does. */
+enum { OFFER_PART = 5 };
 enum { CLEARING_MAX = WINDOWS * OUTBOX_LEASE_MAX };
 enum { BY_RELAY = 1 }; /* METRIC_PAYMENT_EVENTS: direct|relay */
 
@@ -127,7 +127,7 @@ static void give_up_late(struct relay *r)
 	for (int i = 0; i < WINDOWS; i++) {
 		struct window *w = &r->windows[i];
 
-		if (!w->used || w == r->filling || now_of(r) - w->leased_ms < LEASE_MS) continue;
+		if (!w->used || w == r->filling || now_of(r) - w->leased_ms < r->job.b->lease_ms) continue;
 		w->failed = true;
 		window_end(r, w);
 	}
@@ -179,7 +179,7 @@ static void clear(struct relay *r, const struct uuid *event_id)
 
 	c->relay = r;
 	c->call.event_id = *event_id;
-	c->until_ms = now_of(r) + LEASE_MS; /* afterwards the row is due again and published twice: harmless */
+	c->until_ms = now_of(r) + r->job.b->lease_ms; /* afterwards the row is due again and published twice: harmless */
 	r->clearing++;
 	flow_start(&c->flow, CLEAR_STEPS, 0, clearing_done);
 }
@@ -239,7 +239,7 @@ static bool offer(struct relay *r)
 
 	publish_events(r);
 	left = r->lease.count - r->published;
-	if (left && now_of(r) - w->leased_ms < OFFER_MS && !r->job.stopped) {
+	if (left && now_of(r) - w->leased_ms < r->job.b->lease_ms / OFFER_PART && !r->job.stopped) {
 		r->job.next_in_ms = FULL_MS;
 		return false;
 	}
@@ -270,7 +270,12 @@ static void lease_rows(struct flow *f)
 {
 	struct relay *r = self(f);
 
-	r->lease = (struct outbox_lease){.call.flow = f, .limit = r->size, .lease_ms = LEASE_MS, .events = r->events};
+	r->lease = (struct outbox_lease){
+		.call.flow = f,
+		.limit = r->size,
+		.lease_ms = r->job.b->lease_ms,
+		.events = r->events,
+	};
 	r->job.b->ports.outbox->lease(r->job.b->ports.outbox, &r->lease);
 }
 

@@ -1,0 +1,67 @@
+-- Confirms with care, where the facts that were read still hold: the order READY and approved or not as before ($9), the
+-- kept payment ($10) and the live reservation ($11) the same. An event without a row in the result was left alone.
+--
+-- Everything is locked before anything is written, orders first, each kind in one order (the ORDER BY of the subqueries
+-- also keeps a kind from starting before the one above has ended). What follows the locks can't fail but for the unique
+-- constraints; a violation undoes the statement, is repeated singly and looked at again.
+WITH event AS (
+    SELECT DISTINCT ON (order_no) *
+    FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::uuid[], $8::uuid[],
+                $9::bool[], $10::uuid[], $11::uuid[])
+        WITH ORDINALITY AS e (event_id, order_no, user_id, schedule_id, seat_no, amount, reservation_id, payment_id,
+                              approved, kept_id, live_id, place)
+    ORDER BY order_no, place
+), ready AS MATERIALIZED (
+    SELECT e.* FROM event e CROSS JOIN LATERAL (
+        SELECT 1 FROM payment_order o
+        WHERE o.order_no = e.order_no
+            AND CASE WHEN o.status = 'READY' AND o.user_id = e.user_id AND o.schedule_id = e.schedule_id
+                          AND o.seat_no = e.seat_no AND o.amount = e.amount
+                          AND (o.approved_at IS NOT NULL) = e.approved THEN true END
+        FOR UPDATE) o
+), funded AS MATERIALIZED (
+    SELECT e.* FROM (SELECT * FROM ready ORDER BY order_no) e LEFT JOIN LATERAL (
+        SELECT p.id FROM payment p WHERE p.id = e.kept_id AND p.status IN ('PENDING', 'APPROVED') FOR UPDATE) p ON true
+    WHERE e.kept_id IS NULL OR p.id IS NOT NULL
+), able AS MATERIALIZED (
+    SELECT e.*, r.own FROM (SELECT * FROM funded ORDER BY live_id) e LEFT JOIN LATERAL (
+        SELECT r.user_id = e.user_id AS own FROM reservation r
+        WHERE r.id = e.live_id AND r.active = 1
+            AND CASE WHEN r.user_id = e.user_id
+                     THEN r.status = 'HELD' OR r.order_no IS NULL OR r.order_no = e.order_no
+                     ELSE r.status = 'HELD' AND r.expires_at <= now() END
+        FOR UPDATE) r ON true
+    WHERE e.live_id IS NULL OR r.own IS NOT NULL
+), outlived AS (
+    UPDATE reservation r SET status = 'EXPIRED', active = NULL, rev = nextval('seat_rev'), updated_at = now()
+    FROM able a WHERE r.id = a.live_id AND NOT a.own
+    RETURNING r.id
+), held AS (
+    UPDATE reservation r SET status = 'CONFIRMED', order_no = a.order_no, expires_at = NULL, rev = nextval('seat_rev'), updated_at = now()
+    FROM able a WHERE r.id = a.live_id AND a.own
+    RETURNING a.place, r.id, r.rev
+), made AS (
+    -- Reads `outlived`, or it would go before that: the seat would be nobody's.
+    INSERT INTO reservation AS r (id, user_id, schedule_id, seat_no, status, active, order_no)
+    SELECT reservation_id, user_id, schedule_id, seat_no, 'CONFIRMED', 1, order_no
+    FROM able WHERE own IS NOT TRUE AND (SELECT count(*) FROM outlived) >= 0
+    ORDER BY schedule_id, seat_no COLLATE "C"
+    RETURNING r.id, r.rev
+), won AS MATERIALIZED (
+    SELECT a.*, h.id, h.rev FROM able a JOIN held h ON h.place = a.place
+    UNION ALL
+    SELECT a.*, m.id, m.rev FROM able a JOIN made m ON m.id = a.reservation_id
+), paid AS (
+    UPDATE payment_order o SET status = 'PAID', reservation_id = w.id, updated_at = now()
+    FROM won w WHERE o.order_no = w.order_no
+), approved AS (
+    UPDATE payment p SET status = 'APPROVED', event_id = COALESCE(p.event_id, w.event_id), updated_at = now()
+    FROM won w WHERE p.id = w.kept_id AND p.status = 'PENDING'
+), charged AS (
+    INSERT INTO payment (id, order_no, user_id, amount, method, status, event_id)
+    SELECT payment_id, order_no, user_id, amount, 'CARD', 'APPROVED', event_id FROM won WHERE kept_id IS NULL
+), noted AS (
+    INSERT INTO inbox (event_id, order_no, outcome, reservation_id)
+    SELECT event_id, order_no, 'CONFIRMED', id FROM won
+)
+SELECT place, id, rev FROM won
