@@ -343,6 +343,7 @@ int main(int argc, char **argv)
 	int rc;
 
 	log_program("ticket-api");
+	metrics_program(FOR_API);
 	argp_err_exit_status = 1;
 	if (argp_parse(&ARGP, argc, argv, ARGP_NO_HELP, NULL, &cmd) != 0) return 1;
 	if (cmd.help) {

@@ -1,6 +1,7 @@
 """Servers for all tests of this run; a world for each module; daemons watched during every test."""
 import os
 import re
+import resource
 import sys
 
 import pytest
@@ -13,6 +14,9 @@ from support import invariants, stack  # noqa: E402
 def pytest_configure(config):
     if "TICKET_RUN_DIR" not in os.environ:
         raise pytest.UsageError("TICKET_RUN_DIR names no running servers: start the tests with script/test")
+    # Thousands of buyers, each with a connection; the daemons inherit it.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @pytest.fixture(scope="session")

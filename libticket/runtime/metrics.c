@@ -6,22 +6,25 @@
 #include <string.h>
 
 #include "runtime/buf.h"
+#include "runtime/config.h"
 #include "runtime/mem.h"
 #include "runtime/metrics_process.h"
 
 const double METRIC_BOUND_S[METRIC_BUCKETS] = {
-	.001, .0025, .005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 10,
+	.001, .0025, .005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10,
 };
 static const int64_t BOUND_US[METRIC_BUCKETS] = {
-	1000, 2500, 5000, 10000, 25000, 50000, 75000, 100000, 250000, 500000, 750000, 1000000, 2500000, 5000000, 10000000,
+	1000, 2500, 5000, 10000, 25000, 50000, 75000, 100000, 250000, 500000, 750000, 1000000, 2500000, 5000000, 7500000,
+	10000000,
 };
 
 struct metric_row {
+	unsigned daemon;
 	enum metric_type type;
 	const char *name, *label, *values, *doc;
 };
 static const struct metric_row ROW[METRICS] = {
-#define METRIC(id, type, name, label, values, doc) {type, name, label, values, doc},
+#define METRIC(id, daemon, type, name, label, values, doc) {daemon, type, name, label, values, doc},
 #include "runtime/metrics_rows.h"
 #undef METRIC
 };
@@ -43,7 +46,8 @@ static struct {
 	pthread_mutex_t lock;
 	struct metrics_sheet *sheets;
 	struct collector *collectors;
-} registry = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	unsigned daemon;
+} registry = {.lock = PTHREAD_MUTEX_INITIALIZER, .daemon = FOR_BOTH};
 
 /* Writing: one writer, so a plain load and store is enough; a locked add would cost ten times as much. */
 
@@ -178,13 +182,20 @@ static void write_row(struct metrics_out *o, enum metric m)
 	}
 }
 
+void metrics_program(unsigned daemon)
+{
+	registry.daemon = daemon;
+}
+
 void metrics_render(struct buf *out, bool openmetrics)
 {
 	struct metrics_out o = {out, openmetrics};
 
 	/* The lock keeps scrapes apart; those who count never take it. */
 	pthread_mutex_lock(&registry.lock);
-	for (int m = 0; m < METRICS; m++) write_row(&o, (enum metric)m);
+	for (int m = 0; m < METRICS; m++) {
+		if (ROW[m].daemon & registry.daemon) write_row(&o, (enum metric)m);
+	}
 	for (struct collector *c = registry.collectors; c; c = c->next) c->fn(c->ctx, &o);
 	pthread_mutex_unlock(&registry.lock);
 	metrics_process(&o);

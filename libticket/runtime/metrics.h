@@ -16,13 +16,13 @@ struct buf;
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 enum metric {
-#define METRIC(id, type, name, label, values, doc) METRIC_##id,
+#define METRIC(id, daemon, type, name, label, values, doc) METRIC_##id,
 #include "runtime/metrics_rows.h"
 #undef METRIC
 	METRICS
 };
-enum { METRIC_BUCKETS = 15, METRIC_VALUES_MAX = 8 }; /* bounds; +Inf comes on top */
-extern const double METRIC_BOUND_S[METRIC_BUCKETS];  /* .001 .0025 .005 .01 .025 .05 .075 .1 .25 .5 .75 1 2.5 5 10 */
+enum { METRIC_BUCKETS = 16, METRIC_VALUES_MAX = 8 }; /* bounds; +Inf comes on top */
+extern const double METRIC_BOUND_S[METRIC_BUCKETS];  /* .001 .0025 .005 .01 .025 .05 .075 .1 .25 .5 .75 1 2.5 5 7.5 10 */
 
 struct histogram {
 	uint64_t bucket[METRIC_BUCKETS + 1]; /* not cumulative */
@@ -49,6 +49,8 @@ void metrics_write_family(struct metrics_out *o, const char *name, enum metric_t
 void metrics_write_sample(struct metrics_out *o, const char *name, const char *labels, double v);
 void metrics_write_histogram(struct metrics_out *o, const char *name, const char *labels, const struct histogram *h);
 
+/* Which rows metrics_render shows: those of this daemon (config.h: FOR_API, FOR_CONSUMER); all until told. */
+void metrics_program(unsigned daemon);
 /* Text format 0.0.4, or OpenMetrics 1.0 (ends with # EOF). process_* and ticket_build_info included. */
 void metrics_render(struct buf *out, bool openmetrics);
 void metrics_finish(void); /* after all threads ended; for leak checkers */

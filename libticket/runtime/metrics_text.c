@@ -13,12 +13,12 @@ static const char *const TYPE[] = {
 
 /* OpenMetrics wants the bounds as floats; the older text has them as everybody writes them. */
 static const char *const LE[METRIC_BUCKETS + 1] = {
-	"0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "10",
+	"0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "7.5", "10",
 	"+Inf",
 };
 static const char *const LE_OPENMETRICS[METRIC_BUCKETS + 1] = {
 	"0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1.0", "2.5", "5.0",
-	"10.0", "+Inf",
+	"7.5", "10.0", "+Inf",
 };
 
 /* OpenMetrics names a counter's family without the _total of its samples. */

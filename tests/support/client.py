@@ -68,7 +68,7 @@ class Http:
                 s.sendall(data)
                 if half_close:
                     s.shutdown(socket.SHUT_WR)
-            except (BrokenPipeError, ConnectionResetError):
+            except OSError:
                 pass  # it may answer and close before it has heard everything
             return read_to_end(s)
 
