@@ -1,0 +1,54 @@
+/* queue_books: what the waiting room keeps in the database: the operator's settings, the draws' seeds, the epochs.
+ * Calls, errors, ownership and thread as in port/orders.h. */
+#ifndef TK_QUEUE_BOOKS_H
+#define TK_QUEUE_BOOKS_H
+
+#include "runtime/flow.h"
+#include "runtime/when.h"
+
+/* Redis lost or forgot a schedule's queue: the next epoch, above every one given before. */
+struct queue_epoch_next {
+	struct port_call call;
+	int64_t schedule;
+	int64_t epoch; /* out: 0 the first time */
+};
+
+struct queue_setting {
+	int64_t schedule; /* 0: this schedule has none, the daemon's environment holds */
+	int64_t max_active, admit_per_s;
+	bool paused;
+};
+struct queue_settings_poll {
+	struct port_call call;
+	const int64_t *ids;
+	unsigned count;
+	struct queue_setting *items; /* the caller's, room for count, in the order of ids */
+};
+struct queue_setting_put {
+	struct port_call call;
+	struct queue_setting setting;
+};
+
+/* The draw of a schedule with an opening time: made when first asked for (32 bytes of getrandom, kept by whoever comes
+ * first), so that its commitment is public before anyone enters. */
+struct queue_draw {
+	struct port_call call;
+	int64_t schedule, opens_at_ms;
+	uint8_t candidate[32]; /* in */
+	uint8_t seed[32];      /* out */
+	int64_t count;         /* out: how many were drawn; -1: not yet */
+};
+struct queue_draw_done {
+	struct port_call call;
+	int64_t schedule, count;
+};
+
+struct queue_books {
+	void (*epoch)(struct queue_books *, struct queue_epoch_next *);
+	void (*settings)(struct queue_books *, struct queue_settings_poll *);
+	void (*put)(struct queue_books *, struct queue_setting_put *);
+	void (*draw)(struct queue_books *, struct queue_draw *);
+	void (*drawn)(struct queue_books *, struct queue_draw_done *);
+};
+
+#endif
