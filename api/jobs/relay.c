@@ -37,13 +37,13 @@ struct clearing {
 struct relay {
 	struct job job;
 	struct outbox_lease lease;
-	unsigned published; /* of lease.events */
+	unsigned published;		/* of lease.events */
 	struct window *filling; /* whose events are in `lease`; NULL: all are published or given up */
 	struct window windows[WINDOWS];
 	uint32_t numbers;
 	unsigned size, allowed; /* of the next window; windows under way */
-	int64_t rest_until_ms;  /* after a failure: a broker that refuses at once must not have all rows leased */
-	bool hungry;            /* the last lease was full: there is more */
+	int64_t rest_until_ms;	/* after a failure: a broker that refuses at once must not have all rows leased */
+	bool hungry;			/* the last lease was full: there is more */
 	unsigned clearing;
 	struct clearing *again;
 	struct timer clear_again;

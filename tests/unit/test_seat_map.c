@@ -53,8 +53,8 @@ static char *gunzip(const struct seat_body *b, size_t *ret_len)
 {
 	size_t cap = b->json_len + 100;
 	char *out = must(malloc(cap));
-	z_stream z = {.next_in = (Bytef *)b->gzip, .avail_in = (uInt)b->gzip_len, .next_out = (Bytef *)out,
-		.avail_out = (uInt)cap};
+	z_stream z = {
+		.next_in = (Bytef *)b->gzip, .avail_in = (uInt)b->gzip_len, .next_out = (Bytef *)out, .avail_out = (uInt)cap};
 
 	assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK); /* checks the checksum and the length, too */
 	assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
