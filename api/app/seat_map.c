@@ -285,7 +285,8 @@ static void count_remaining(struct seat_map *m)
 	}
 }
 
-struct seat_map *seat_map_build(int64_t schedule, struct seat_plan *plan, uint8_t *status, const struct seat_map *before)
+struct seat_map *seat_map_build(
+	int64_t schedule, struct seat_plan *plan, uint8_t *status, const struct seat_map *before)
 {
 	const struct seat_map *same_plan = before && before->plan == plan ? before : NULL;
 	struct seat_map *m;

@@ -46,7 +46,8 @@ struct seat_map {
 
 /* Takes over `status` (malloc'd). `before`: the version before, or NULL. If nothing changed: NULL, and status is freed.
  * Thread: any, one at a time for each `before`. */
-struct seat_map *seat_map_build(int64_t schedule, struct seat_plan *plan, uint8_t *status, const struct seat_map *before);
+struct seat_map *seat_map_build(
+	int64_t schedule, struct seat_plan *plan, uint8_t *status, const struct seat_map *before);
 struct seat_map *seat_map_ref(struct seat_map *m);
 void seat_map_unref(struct seat_map *m); /* NULL is fine */
 

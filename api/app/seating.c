@@ -28,7 +28,7 @@ struct seating {
 	uint64_t poll;
 	int64_t polled_ms;
 	struct hook retire;
-	struct seating_copy *retired; /* pointers into them are good until the turn is over */
+	struct seating_copy *retired;	  /* pointers into them are good until the turn is over */
 	struct seating_watch *next_watch; /* the one to tell next, while they are told */
 	unsigned asking;
 	bool closed;

@@ -34,9 +34,9 @@ const struct seating_entry *seating_find(struct seating *s, int64_t schedule);
 
 enum seating_need {
 	NEED_SCHEDULE, /* the row and the plan */
-	NEED_PLAN,     /* the plan again: a seat is missing in it */
-	NEED_MAP,      /* a map that is at most 1 s behind */
-	NEED_RELOAD    /* Redis forgot the sold and pending seats: load them again (single flight) */
+	NEED_PLAN,	   /* the plan again: a seat is missing in it */
+	NEED_MAP,	   /* a map that is at most 1 s behind */
+	NEED_RELOAD	   /* Redis forgot the sold and pending seats: load them again (single flight) */
 };
 struct seating_ask {
 	struct port_call call;

@@ -45,16 +45,16 @@ struct seating_poll { /* all rows were confirmed, or changed by news before this
 void seating_take_copy(struct mail *m, void *ctx);
 void seating_take_gone(struct mail *m, void *ctx);
 void seating_take_poll(struct mail *m, void *ctx);
-void seating_take_answer(struct mail *m, void *ctx); /* a request on its way back */
+void seating_take_answer(struct mail *m, void *ctx);  /* a request on its way back */
 void seating_post(struct seating *s, struct mail *m); /* any thread */
 
 /* --- shard to owner --- */
 enum seating_want {
-	WANT_ANSWER,  /* `need` of `schedule` */
+	WANT_ANSWER,   /* `need` of `schedule` */
 	WANT_NEXT_MAP, /* no answer */
-	WANT_WATCH,   /* no answer */
-	WANT_UNWATCH, /* no answer */
-	WANT_MEND,    /* no answer */
+	WANT_WATCH,	   /* no answer */
+	WANT_UNWATCH,  /* no answer */
+	WANT_MEND,	   /* no answer */
 	WANT_STATS
 };
 struct seating_wait {

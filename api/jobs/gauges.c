@@ -16,7 +16,7 @@ struct count {
 	struct outbox_stats call;
 	int64_t began_us;
 	struct waiters waiting; /* for the count under way, or the next one when none is */
-	struct waiters late;    /* came while one was under way */
+	struct waiters late;	/* came while one was under way */
 	struct timer due;
 };
 

@@ -163,8 +163,8 @@ static bool may_go(const struct hub_entry *e, const struct hub_entry *spare)
 	return e != spare && e->known && !e->watches && !e->marked && !has_flights(e);
 }
 
-static struct hub_entry *oldest(const struct hub *h, const struct hub_entry *spare,
-	bool with_map, int64_t (*when)(const struct hub_entry *e))
+static struct hub_entry *oldest(
+	const struct hub *h, const struct hub_entry *spare, bool with_map, int64_t (*when)(const struct hub_entry *e))
 {
 	struct hub_entry *found = NULL;
 

@@ -11,7 +11,7 @@
 
 enum flight_kind {
 	FLIGHT_LOOK,   /* the row and the plan */
-	FLIGHT_MAP,    /* the seats' statuses; looks or reloads first, where needed */
+	FLIGHT_MAP,	   /* the seats' statuses; looks or reloads first, where needed */
 	FLIGHT_RELOAD, /* what the database knows of the seats goes into the copy that forgot it */
 	FLIGHTS
 };
@@ -37,11 +37,11 @@ struct hub {
 	struct seating **shards;
 	unsigned shard_count;
 	uint64_t poll, good_poll; /* number of the latest poll of all rows, and of the latest that worked */
-	int64_t polled_ms;        /* when that one began */
+	int64_t polled_ms;		  /* when that one began */
 	size_t known, plan_seats, map_seats;
 	unsigned flights;
 	bool closed; /* stopping: nothing new begins */
-	bool ended;  /* the thread has ended: nobody is told anything */
+	bool ended;	 /* the thread has ended: nobody is told anything */
 };
 
 struct hub *hub_create(struct backstage *b);
@@ -52,7 +52,8 @@ void hub_take_request(struct mail *m, void *backstage);
 struct hub_entry *hub_find(const struct hub *h, int64_t schedule);
 struct hub_entry *hub_need(struct hub *h, int64_t schedule);
 struct hub_entry *hub_next(const struct hub *h, const struct hub_entry *e); /* NULL gives the first */
-void hub_learn(struct hub *h, struct hub_entry *e, const struct schedule *row, struct seat_plan *plan, int64_t as_of_ms);
+void hub_learn(
+	struct hub *h, struct hub_entry *e, const struct schedule *row, struct seat_plan *plan, int64_t as_of_ms);
 void hub_learn_row(struct hub *h, struct hub_entry *e, const struct schedule *row, int64_t as_of_ms);
 /* The statuses (malloc'd, taken over) of a look-up that began at `as_of_ms`. */
 void hub_learn_map(struct hub *h, struct hub_entry *e, struct seat_plan *plan, uint8_t *status, int64_t as_of_ms);
@@ -65,6 +66,9 @@ void hub_tidy(struct hub *h, struct hub_entry *e); /* frees an entry that carrie
 /* Waits for the flight of that kind, and starts it if need be; w NULL: nobody waits. */
 void flight_join(struct hub *h, struct hub_entry *e, enum flight_kind kind, struct seating_wait *w);
 
-static inline int64_t hub_now(const struct hub *h) { return loop_now_ms(h->b->ports.loop); }
+static inline int64_t hub_now(const struct hub *h)
+{
+	return loop_now_ms(h->b->ports.loop);
+}
 
 #endif

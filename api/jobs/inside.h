@@ -30,7 +30,8 @@ struct backstage {
 
 /* gauges.c */
 void gauges_collect(void *ctx, struct metrics_out *out);
-void gauges_ask(struct job *count, struct seating_request *r); /* an answer by a count that begins now, or at its due_ms */
+/* an answer by a count that begins now, or at its due_ms */
+void gauges_ask(struct job *count, struct seating_request *r);
 
 /* relay.c */
 bool relay_is_idle(const struct job *relay); /* no report and no clearing is awaited */

@@ -13,8 +13,8 @@ struct job;
 
 struct job_kind {
 	const char *name;
-	int64_t period_ms; /* from the end of a round to the next one's begin */
-	size_t size;       /* of the struct that starts with the job; zeroed */
+	int64_t period_ms;			   /* from the end of a round to the next one's begin */
+	size_t size;				   /* of the struct that starts with the job; zeroed */
 	const struct flow_step *steps; /* the first one begins */
 	void (*init)(struct job *j);   /* or NULL */
 	void (*ended)(struct job *j);  /* after each round, or NULL */
@@ -32,10 +32,13 @@ struct job {
 
 struct job *job_create(struct backstage *b, const struct job_kind *kind); /* the first round: after the period */
 void job_start(struct job *j);
-void job_kick(struct job *j); /* a round at once, or right after the one under way */
-void job_stop(struct job *j); /* no more rounds after the one under way */
+void job_kick(struct job *j);	 /* a round at once, or right after the one under way */
+void job_stop(struct job *j);	 /* no more rounds after the one under way */
 void job_destroy(struct job *j); /* when not running */
 
-static inline struct job *job_of(struct flow *f) { return container_of(f, struct job, flow); }
+static inline struct job *job_of(struct flow *f)
+{
+	return container_of(f, struct job, flow);
+}
 
 #endif

@@ -15,7 +15,7 @@ struct mend {
 	struct job job;
 	int64_t schedule;
 	struct seat_plan *plan; /* NULL: not known, so there is nothing to compare, only to merge */
-	uint8_t *before;        /* statuses before and after the claims were read */
+	uint8_t *before;		/* statuses before and after the claims were read */
 	bool loaded, was_marked;
 	uint32_t life;
 	struct seat_read read;

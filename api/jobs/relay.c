@@ -6,7 +6,7 @@
  * While Kafka is away no more than a window of rows is leased, so that the others are there the moment it is back; then
  * windows follow each other as fast as reports come. A row that was leased and never confirmed comes due again
  * by itself, with the same eventId: duplicates are normal, losses impossible. */
-#include "api/jobs/inside.h"
+#include "api/jobs/hub.h"
 #include "port/outbox.h"
 #include "runtime/mem.h"
 
@@ -37,13 +37,13 @@ struct clearing {
 struct relay {
 	struct job job;
 	struct outbox_lease lease;
-	unsigned published; /* of lease.events */
+	unsigned published;		/* of lease.events */
 	struct window *filling; /* whose events are in `lease`; NULL: all are published or given up */
 	struct window windows[WINDOWS];
 	uint32_t numbers;
 	unsigned size, allowed; /* of the next window; windows under way */
-	int64_t rest_until_ms;  /* after a failure: a broker that refuses at once must not have all rows leased */
-	bool hungry;            /* the last lease was full: there is more */
+	int64_t rest_until_ms;	/* after a failure: a broker that refuses at once must not have all rows leased */
+	bool hungry;			/* the last lease was full: there is more */
 	unsigned clearing;
 	struct clearing *again;
 	struct timer clear_again;
@@ -202,6 +202,7 @@ static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, bool
 	struct relay *r = ctx;
 	struct window *w = window_of(r, tag);
 
+	if (r->job.b->hub->ended) return; /* the database may be closed already; the row comes due again */
 	if (ok) {
 		metrics_add(r->job.b->ports.metrics, METRIC_PAYMENT_EVENTS, BY_RELAY, 1);
 		clear(r, event_id);

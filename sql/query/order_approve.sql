@@ -19,22 +19,24 @@ WITH call AS MATERIALIZED (
     -- The buyer's HELD row, if the hold lives in the database.
     SELECT r.id, h.order_no
     FROM chosen h
-    JOIN reservation r ON r.schedule_id = h.schedule_id AND r.seat_no = h.seat_no AND r.active = 1
+    JOIN LATERAL (
+        SELECT * FROM reservation r
+        WHERE r.schedule_id = h.schedule_id AND r.seat_no = h.seat_no AND r.active = 1 LIMIT 1) AS r ON true
     WHERE r.status = 'HELD' AND r.user_id = h.user_id
 ), kept AS MATERIALIZED (
     SELECT id FROM reservation WHERE id = ANY (ARRAY (SELECT id FROM hold)) AND status = 'HELD'
     ORDER BY schedule_id, seat_no FOR UPDATE SKIP LOCKED
 ), prolonged AS (
     -- Not given away while the approval waits for its confirmation.
-    UPDATE reservation r SET expires_at = 'infinity', updated_at = now() FROM kept k WHERE r.id = k.id
+    UPDATE reservation SET expires_at = 'infinity', updated_at = now() WHERE id = ANY (ARRAY (SELECT id FROM kept))
 ), blocked AS MATERIALIZED (
     SELECT order_no FROM hold WHERE id NOT IN (SELECT id FROM kept)
-), approved AS (
-    UPDATE payment_order o SET approved_at = now(), updated_at = now(), rev = nextval('seat_rev')
-    FROM chosen h
-    WHERE o.order_no = h.order_no AND h.order_no NOT IN (SELECT order_no FROM blocked)
-    RETURNING h.n, h.payment_id, h.event_id, h.traceparent, o.order_no, o.user_id, o.schedule_id, o.seat_no, o.amount,
-        o.approved_at, o.rev
+), changed AS (
+    UPDATE payment_order SET approved_at = now(), updated_at = now(), rev = nextval('seat_rev')
+    WHERE order_no = ANY (ARRAY (SELECT order_no FROM chosen WHERE order_no NOT IN (SELECT order_no FROM blocked)))
+    RETURNING order_no, amount, rev
+), approved AS MATERIALIZED (
+    SELECT h.*, c.amount, c.rev, now() AS now FROM changed c JOIN chosen h USING (order_no)
 ), paid AS (
     INSERT INTO payment (id, order_no, user_id, amount, method, status, event_id, traceparent)
     SELECT payment_id, order_no, user_id, amount, 'CARD', 'APPROVED', event_id, nullif(traceparent, '') FROM approved
@@ -43,7 +45,7 @@ WITH call AS MATERIALIZED (
     INSERT INTO outbox (event_id, order_no, next_try_at)
     SELECT event_id, order_no, now() + interval '15 seconds' FROM approved
 ), answer AS (
-    SELECT c.n, c.order_no, a.n AS winner, a.user_id, a.schedule_id, a.seat_no, a.amount, a.approved_at, a.rev,
+    SELECT c.n, c.order_no, a.n AS winner, a.user_id, a.schedule_id, a.seat_no, a.amount, a.now AS approved_at, a.rev,
         CASE
             WHEN l.order_no IS NULL THEN coalesce(
                 (SELECT CASE WHEN c.user_id IN (0, o.user_id) THEN 5 ELSE 4 END

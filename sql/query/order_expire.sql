@@ -19,8 +19,8 @@ WITH fresh AS MATERIALIZED (
       AND status = 'READY' AND approved_at IS NULL AND expires_at <= now()
     ORDER BY order_no FOR UPDATE SKIP LOCKED
 ), failed AS (
-    UPDATE payment_order o SET status = 'FAILED', fail_reason = 'EXPIRED', updated_at = now()
-    FROM due WHERE o.order_no = due.order_no AND o.status = 'READY' AND o.approved_at IS NULL
+    UPDATE payment_order SET status = 'FAILED', fail_reason = 'EXPIRED', updated_at = now()
+    WHERE order_no = ANY (ARRAY (SELECT order_no FROM due)) AND status = 'READY' AND approved_at IS NULL
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM failed),

@@ -12,8 +12,10 @@ WITH call AS MATERIALIZED (
     WHERE l.status = 'READY' AND l.approved_at IS NULL AND c.user_id IN (0, l.user_id)
     ORDER BY l.order_no, c.n
 ), failed AS (
-    UPDATE payment_order o SET status = 'FAILED', fail_reason = h.reason, updated_at = now()
-    FROM chosen h WHERE o.order_no = h.order_no
+    UPDATE payment_order o
+    SET status = 'FAILED', updated_at = now(),
+        fail_reason = (SELECT h.reason FROM chosen h WHERE h.order_no = o.order_no)
+    WHERE order_no = ANY (ARRAY (SELECT order_no FROM chosen))
 )
 SELECT c.n,
     CASE

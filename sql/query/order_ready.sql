@@ -27,8 +27,9 @@ WITH call AS MATERIALIZED (
             ELSE 0
         END AS verdict
     FROM call c
-    LEFT JOIN reservation live
-        ON live.schedule_id = c.schedule_id AND live.seat_no = c.seat_no AND live.active = 1
+    LEFT JOIN LATERAL (
+        SELECT r.status, r.user_id, r.expires_at FROM reservation r
+        WHERE r.schedule_id = c.schedule_id AND r.seat_no = c.seat_no AND r.active = 1 LIMIT 1) AS live ON true
     LEFT JOIN LATERAL (
         SELECT o.order_no, o.amount, o.expires_at FROM payment_order o
         WHERE o.user_id = c.user_id AND o.schedule_id = c.schedule_id AND o.seat_no = c.seat_no

@@ -5,8 +5,10 @@ WITH call AS MATERIALIZED (
 ), found AS MATERIALIZED (
     SELECT DISTINCT o.order_no
     FROM call c
-    JOIN payment_order o ON o.schedule_id = c.schedule_id AND o.seat_no = c.seat_no
-    WHERE o.user_id = c.user_id AND o.status = 'READY'
+    JOIN LATERAL (
+        SELECT t.order_no FROM payment_order t
+        WHERE t.schedule_id = c.schedule_id AND t.user_id = c.user_id AND t.seat_no = c.seat_no AND t.status = 'READY'
+        OFFSET 0) AS o ON true
 ), locked AS MATERIALIZED (
     SELECT order_no, user_id, schedule_id, seat_no, status, approved_at
     FROM payment_order WHERE order_no = ANY (ARRAY (SELECT order_no FROM found))
@@ -22,13 +24,14 @@ WITH call AS MATERIALIZED (
               AND l.schedule_id = c.schedule_id AND l.seat_no = c.seat_no) THEN 1
         ELSE 0 END AS verdict
     FROM call c
-    LEFT JOIN reservation r
-        ON r.schedule_id = c.schedule_id AND r.seat_no = c.seat_no AND r.active = 1 AND r.status = 'CONFIRMED'
+    LEFT JOIN LATERAL (
+        SELECT t.id FROM reservation t
+        WHERE t.schedule_id = c.schedule_id AND t.seat_no = c.seat_no AND t.active = 1 AND t.status = 'CONFIRMED'
+        LIMIT 1) AS r ON true
 ), failed AS (
-    UPDATE payment_order o SET status = 'FAILED', fail_reason = 'RELEASED', updated_at = now()
-    FROM locked l
-    WHERE o.order_no = l.order_no AND l.status = 'READY' AND l.approved_at IS NULL
-      AND (l.user_id, l.schedule_id, l.seat_no) IN (
-        SELECT user_id, schedule_id, seat_no FROM judged WHERE verdict = 0)
+    UPDATE payment_order SET status = 'FAILED', fail_reason = 'RELEASED', updated_at = now()
+    WHERE order_no = ANY (ARRAY (
+        SELECT l.order_no FROM locked l JOIN judged j USING (user_id, schedule_id, seat_no)
+        WHERE j.verdict = 0 AND l.status = 'READY' AND l.approved_at IS NULL))
 )
 SELECT n, verdict FROM judged

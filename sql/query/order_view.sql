@@ -2,7 +2,8 @@
 SELECT c.n, o.user_id, o.schedule_id, o.seat_no, o.amount, o.status, o.fail_reason, o.reservation_id,
     p.method, p.status, o.created_at, o.updated_at
 FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS c (order_no, user_id, n)
-JOIN payment_order o ON o.order_no = c.order_no AND c.user_id IN (0, o.user_id)
+JOIN LATERAL (
+    SELECT * FROM payment_order t WHERE t.order_no = c.order_no AND c.user_id IN (0, t.user_id) LIMIT 1) AS o ON true
 LEFT JOIN LATERAL (
     (SELECT k.method, k.status, 0 AS place FROM payment k WHERE k.order_no = o.order_no AND k.status <> 'FAILED')
     UNION ALL

@@ -13,7 +13,7 @@ WITH fresh AS MATERIALIZED (
     INSERT INTO outbox_sweep (order_no)
     SELECT DISTINCT o.order_no
     FROM (SELECT order_no FROM fresh UNION ALL SELECT order_no FROM slow) AS s
-    JOIN payment_order o ON o.order_no = s.order_no
+    JOIN LATERAL (SELECT * FROM payment_order t WHERE t.order_no = s.order_no LIMIT 1) AS o ON true
     WHERE o.status = 'READY' AND o.approved_at <= now() - $3::bigint * interval '1 millisecond'
     ORDER BY o.order_no
     ON CONFLICT (order_no) DO NOTHING

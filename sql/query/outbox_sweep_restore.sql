@@ -7,16 +7,19 @@ WITH due AS MATERIALIZED (
     SELECT d.order_no, d.times, p.event_id, x.event_id IS NOT NULL AS queued,
         o.status IS NOT DISTINCT FROM 'READY' AND p.event_id IS NOT NULL AS undecided
     FROM due d
-    LEFT JOIN payment_order o ON o.order_no = d.order_no
-    LEFT JOIN payment p ON p.order_no = d.order_no AND p.status <> 'FAILED'
-    LEFT JOIN outbox x ON x.event_id = p.event_id
+    LEFT JOIN LATERAL (SELECT * FROM payment_order t WHERE t.order_no = d.order_no LIMIT 1) AS o ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM payment t WHERE t.order_no = d.order_no AND t.status <> 'FAILED' LIMIT 1) AS p ON true
+    LEFT JOIN LATERAL (SELECT * FROM outbox t WHERE t.event_id = p.event_id LIMIT 1) AS x ON true
 ), decided AS (
-    DELETE FROM outbox_sweep s USING state t WHERE s.order_no = t.order_no AND NOT t.undecided
+    DELETE FROM outbox_sweep WHERE order_no = ANY (ARRAY (SELECT order_no FROM state WHERE NOT undecided))
 ), looked AS (
-    UPDATE outbox_sweep s
-    SET times = s.times + CASE WHEN t.queued OR t.times >= 6 THEN 0 ELSE 1 END,
-        next_at = now() + $1::bigint * interval '1 millisecond', last_at = now()
-    FROM state t WHERE s.order_no = t.order_no AND t.undecided
+    UPDATE outbox_sweep SET next_at = now() + $1::bigint * interval '1 millisecond', last_at = now()
+    WHERE order_no = ANY (ARRAY (SELECT order_no FROM state WHERE undecided AND (queued OR times > 5)))
+), counted AS (
+    UPDATE outbox_sweep
+    SET next_at = now() + $1::bigint * interval '1 millisecond', last_at = now(), times = times + 1
+    WHERE order_no = ANY (ARRAY (SELECT order_no FROM state WHERE undecided AND NOT queued AND times <= 5))
 ), restored AS (
     INSERT INTO outbox (event_id, order_no, next_try_at)
     SELECT event_id, order_no, now() FROM state WHERE undecided AND NOT queued AND times < 5 ORDER BY event_id

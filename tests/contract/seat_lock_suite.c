@@ -79,7 +79,8 @@ struct seat_no suite_seat(const char *s)
 struct seat_change suite_change(const struct seat_world *w, const char *seat, int64_t rev, enum seat_claim_kind kind,
 	int64_t user)
 {
-	return (struct seat_change){.schedule = w->schedule, .rev = rev, .user = user, .seat = suite_seat(seat), .kind = kind};
+	return (struct seat_change){.schedule = w->schedule, .rev = rev, .user = user, .seat = suite_seat(seat),
+		.kind = kind};
 }
 
 void suite_apply(struct seat_world *w, const struct seat_change *changes, unsigned count)
@@ -119,9 +120,13 @@ static struct seat_hold hold(struct seat_world *w, int64_t user, const char *sea
 	return hold_with(w, user, 4, TTL, seats);
 }
 
-enum hold_verdict suite_hold(struct seat_world *w, int64_t user, const char *seat) { return hold(w, user, seat).verdict; }
+enum hold_verdict suite_hold(struct seat_world *w, int64_t user, const char *seat)
+{
+	return hold(w, user, seat).verdict;
+}
 
-static struct seat_claim claim_with(struct seat_world *w, int64_t user, const char *seat, int64_t at_least_ms, bool renew)
+static struct seat_claim claim_with(struct seat_world *w, int64_t user, const char *seat, int64_t at_least_ms,
+	bool renew)
 {
 	struct seat_claim k = {.schedule = w->schedule, .user = user, .seat = suite_seat(seat), .at_least_ms = at_least_ms,
 		.renew = renew, .order_no = uuid_v7(1700000000000, 1)};

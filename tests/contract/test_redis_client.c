@@ -76,7 +76,8 @@ static struct probe release_probe(void)
 static struct probe hold_probe(struct rig *r)
 {
 	redis_server_do(&r->server, "HSET", "seat:state:{1}", "#run", "here", NULL);
-	return (struct probe){.word = {"seat:state:{1}", "seat:users:{1}", "seat:lock:{1}:", "here", "7", "60000", "4", "A-1"}};
+	return (struct probe){.word = {"seat:state:{1}", "seat:users:{1}", "seat:lock:{1}:",
+		"here", "7", "60000", "4", "A-1"}};
 }
 
 static void await(struct rig *r, const struct probe *p)
@@ -126,7 +127,8 @@ static int setup_locked(void **state)
 	*state = r;
 	r->loop = loop_create();
 	/* The fixture's own PING is refused there: started open, and locked afterwards. */
-	if (redis_server_start(&r->server, NULL)) redis_server_do(&r->server, "CONFIG", "SET", "requirepass", "pass:word@1", NULL);
+	if (redis_server_start(&r->server, NULL))
+		redis_server_do(&r->server, "CONFIG", "SET", "requirepass", "pass:word@1", NULL);
 	return 0;
 }
 
@@ -352,7 +354,8 @@ static void a_key_of_another_type_is_a_bug_and_harms_no_other(void **state)
 
 static void a_loading_server_is_waited_for(void **state)
 {
-	static const char *const SLOW[] = {"--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024", NULL};
+	static const char *const SLOW[] = {"--key-load-delay", "20000",
+		"--loading-process-events-interval-bytes", "1024", NULL};
 	struct rig *r = rig(state);
 	for (int i = 0; i < 60; i++) {
 		char key[16], value[2000] = "";

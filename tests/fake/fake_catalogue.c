@@ -38,8 +38,8 @@ struct fake_show *fake_catalogue_add(struct fake_catalogue *f, int64_t id, unsig
 	return s;
 }
 
-void fake_catalogue_claim(struct fake_catalogue *f, int64_t id, unsigned seat, enum seat_claim_kind kind, int64_t user,
-	int64_t rev)
+void fake_catalogue_claim(
+	struct fake_catalogue *f, int64_t id, unsigned seat, enum seat_claim_kind kind, int64_t user, int64_t rev)
 {
 	struct fake_show *s = fake_catalogue_show(f, id);
 	struct seat_change c = {.schedule = id, .rev = rev, .user = user, .seat = fake_seat_no(seat), .kind = kind};

@@ -12,7 +12,7 @@ enum { FAKE_SCHEDULES = 16 };
 
 struct fake_show {
 	struct schedule row; /* id 0: deleted */
-	unsigned seats;      /* A-1 ... A-n, VIP at 150000 */
+	unsigned seats;		 /* A-1 ... A-n, VIP at 150000 */
 	struct seat_change *claims;
 	unsigned claim_count;
 };
@@ -29,7 +29,7 @@ void fake_catalogue_finish(struct fake_catalogue *f);
 struct fake_show *fake_catalogue_add(struct fake_catalogue *f, int64_t id, unsigned seats);
 struct fake_show *fake_catalogue_show(struct fake_catalogue *f, int64_t id); /* NULL: unknown */
 void fake_catalogue_claim(struct fake_catalogue *f, int64_t id, unsigned seat, enum seat_claim_kind kind, int64_t user,
-	int64_t rev); /* seat: from 1 */
+	int64_t rev);							/* seat: from 1 */
 struct seat_no fake_seat_no(unsigned seat); /* A-<seat> */
 
 #endif

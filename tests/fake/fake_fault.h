@@ -8,7 +8,7 @@
 
 struct fake_fault {
 	int countdown; /* 1: the next call; 0: none */
-	int times;     /* how many fail from then on; 0: one */
+	int times;	   /* how many fail from then on; 0: one */
 	struct tk_err err;
 	bool after_acting;
 };

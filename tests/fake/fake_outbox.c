@@ -115,11 +115,26 @@ static void do_stats(struct fake_outbox *f, struct port_call *c)
 	o->oversold = f->stats.oversold;
 }
 
-static void clear(struct outbox *o, struct outbox_clear *c) { act(fake_of(o), FAKE_CLEAR, &c->call, do_clear); }
-static void lease(struct outbox *o, struct outbox_lease *c) { act(fake_of(o), FAKE_LEASE, &c->call, do_lease); }
-static void sweep(struct outbox *o, struct outbox_sweep *c) { act(fake_of(o), FAKE_SWEEP, &c->call, do_sweep); }
-static void expire(struct outbox *o, struct orders_expire *c) { act(fake_of(o), FAKE_EXPIRE, &c->call, do_expire); }
-static void stats(struct outbox *o, struct outbox_stats *c) { act(fake_of(o), FAKE_STATS, &c->call, do_stats); }
+static void clear(struct outbox *o, struct outbox_clear *c)
+{
+	act(fake_of(o), FAKE_CLEAR, &c->call, do_clear);
+}
+static void lease(struct outbox *o, struct outbox_lease *c)
+{
+	act(fake_of(o), FAKE_LEASE, &c->call, do_lease);
+}
+static void sweep(struct outbox *o, struct outbox_sweep *c)
+{
+	act(fake_of(o), FAKE_SWEEP, &c->call, do_sweep);
+}
+static void expire(struct outbox *o, struct orders_expire *c)
+{
+	act(fake_of(o), FAKE_EXPIRE, &c->call, do_expire);
+}
+static void stats(struct outbox *o, struct outbox_stats *c)
+{
+	act(fake_of(o), FAKE_STATS, &c->call, do_stats);
+}
 
 void fake_outbox_init(struct fake_outbox *f, struct loop *l)
 {

@@ -19,11 +19,11 @@ struct fake_outbox {
 	struct fake_desk desk;
 	struct fake_fault fault[FAKE_OUTBOX_CALLS];
 	unsigned calls[FAKE_OUTBOX_CALLS];
-	struct fake_row *rows; /* row i has the event id that fake_event_id(i) gives */
+	struct fake_row *rows;			/* row i has the event id that fake_event_id(i) gives */
 	unsigned row_count, first_left; /* all rows before that are cleared */
-	int64_t to_expire;              /* READY orders whose time has run out */
-	int64_t restored, stuck;        /* what the next sweep says */
-	struct outbox_stats stats;      /* what stats says; `pending` is counted */
+	int64_t to_expire;				/* READY orders whose time has run out */
+	int64_t restored, stuck;		/* what the next sweep says */
+	struct outbox_stats stats;		/* what stats says; `pending` is counted */
 };
 void fake_outbox_init(struct fake_outbox *f, struct loop *l);
 void fake_outbox_finish(struct fake_outbox *f);

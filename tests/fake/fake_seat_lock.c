@@ -140,7 +140,8 @@ static int64_t others(struct fake_seat_lock *f, const struct seat_hold *h)
 	}
 	for (unsigned i = 0; i < f->state_count; i++) {
 		const struct fake_state *s = &f->states[i];
-		if (s->schedule != h->schedule || s->user != h->user || s->kind == CLAIM_FREE || is_asked(h, &s->seat)) continue;
+		if (s->schedule != h->schedule || s->user != h->user || s->kind == CLAIM_FREE) continue;
+		if (is_asked(h, &s->seat)) continue;
 		const struct fake_lock *k = lock_find(f, s->schedule, &s->seat);
 		if (!k || k->user != h->user || !k->listed) n++;
 	}
@@ -261,7 +262,10 @@ static struct tk_err do_release(struct fake_seat_lock *f, struct port_call *c)
 	return TK_NONE;
 }
 
-static void release(struct seat_lock *s, struct seat_release *k) { act(fake_of(s), FAKE_RELEASE, &k->call, do_release); }
+static void release(struct seat_lock *s, struct seat_release *k)
+{
+	act(fake_of(s), FAKE_RELEASE, &k->call, do_release);
+}
 
 /* By seat number, numbers by value: A-2 before A-10. */
 static void insert(struct seat_holds *k, const struct fake_lock *lock)

@@ -55,7 +55,8 @@ void fake_seat_lock_finish(struct fake_seat_lock *f);
 void fake_seat_lock_delete(struct fake_seat_lock *f, int64_t schedule, const struct seat_no *seat);
 void fake_seat_lock_set(struct fake_seat_lock *f, int64_t schedule, const struct seat_no *seat, int64_t user,
 	int64_t ttl_ms); /* 0: without an end */
-int64_t fake_seat_lock_left_ms(struct fake_seat_lock *f, int64_t schedule, const struct seat_no *seat); /* -1, -2: as PTTL */
+/* As PTTL: -1 no end, -2 no key. */
+int64_t fake_seat_lock_left_ms(struct fake_seat_lock *f, int64_t schedule, const struct seat_no *seat);
 void fake_seat_lock_lose(struct fake_seat_lock *f); /* FLUSHALL, and another life */
 void fake_seat_lock_load(struct fake_seat_lock *f, int64_t schedule); /* as if a load had finished */
 

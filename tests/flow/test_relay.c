@@ -214,8 +214,8 @@ static void a_lease_of_unknown_outcome_costs_a_lease_and_no_event(void **state)
 {
 	struct backstage_world *w = *state;
 
-	w->outbox.fault[FAKE_LEASE] = (struct fake_fault){
-		.countdown = 1, .err = {TK_UNCERTAIN, "test", "lost"}, .after_acting = true};
+	w->outbox.fault[FAKE_LEASE] =
+		(struct fake_fault){.countdown = 1, .err = {TK_UNCERTAIN, "test", "lost"}, .after_acting = true};
 	w->backstage->lease_ms = 400;
 	fake_outbox_add(&w->outbox, 20);
 	start_relay(w);

@@ -18,11 +18,11 @@ struct broker {
 	struct broker_report *reports;
 	unsigned count, cap;
 	unsigned published, queue_max; /* 0: no bound */
-	bool away;      /* known to be */
-	bool holds;     /* reports wait */
-	bool refuses;   /* reports say that it failed */
-	unsigned loses; /* so many reports never come */
-	bool twice;     /* the same report comes twice */
+	bool away;					   /* known to be */
+	bool holds;					   /* reports wait */
+	bool refuses;				   /* reports say that it failed */
+	unsigned loses;				   /* so many reports never come */
+	bool twice;					   /* the same report comes twice */
 };
 
 struct backstage_world {

@@ -53,8 +53,8 @@ static char *gunzip(const struct seat_body *b, size_t *ret_len)
 {
 	size_t cap = b->json_len + 100;
 	char *out = must(malloc(cap));
-	z_stream z = {.next_in = (Bytef *)b->gzip, .avail_in = (uInt)b->gzip_len, .next_out = (Bytef *)out,
-		.avail_out = (uInt)cap};
+	z_stream z = {
+		.next_in = (Bytef *)b->gzip, .avail_in = (uInt)b->gzip_len, .next_out = (Bytef *)out, .avail_out = (uInt)cap};
 
 	assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK); /* checks the checksum and the length, too */
 	assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
@@ -201,6 +201,29 @@ static void history_leaves_no_trace_in_the_bytes(void **state)
 	seat_plan_unref(p);
 }
 
+/* A piece that did not change itself may become the body's first, or no longer be it. */
+static void the_first_available_seat_has_no_comma(void **state)
+{
+	struct seat_plan *p = plan_of(3 * SEAT_PIECE, "A");
+	struct seat_map *m = seat_map_build(2, p, statuses(p, SEAT_AVAILABLE), NULL);
+
+	(void)state;
+	for (int sold = 1; sold >= 0; sold--) {
+		uint8_t *s = statuses(p, SEAT_AVAILABLE);
+		struct seat_map *next, *fresh;
+
+		memset(s, sold ? SEAT_SOLD_OUT : SEAT_AVAILABLE, SEAT_PIECE);
+		next = seat_map_build(2, p, s, m);
+		fresh = seat_map_build(2, p, statuses_like(next), NULL);
+		assert_same(next, fresh);
+		seat_map_unref(fresh);
+		seat_map_unref(m);
+		m = next;
+	}
+	seat_map_unref(m);
+	seat_plan_unref(p);
+}
+
 static void fifty_thousand_seats_parse_and_gunzip(void **state)
 {
 	struct seat_plan *p = plan_of(50000, "D");
@@ -277,6 +300,7 @@ int main(void)
 		cmocka_unit_test(nothing_changed_is_no_version),
 		cmocka_unit_test(a_delta_has_what_changed_and_no_more),
 		cmocka_unit_test(history_leaves_no_trace_in_the_bytes),
+		cmocka_unit_test(the_first_available_seat_has_no_comma),
 		cmocka_unit_test(fifty_thousand_seats_parse_and_gunzip),
 		cmocka_unit_test(no_seats_are_an_empty_list),
 		cmocka_unit_test(any_section_is_valid_json),

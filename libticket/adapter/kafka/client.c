@@ -1,6 +1,43 @@
 #include "adapter/kafka/client.h"
 
+#include <errno.h>
 #include <stdio.h>
+
+#ifdef __SANITIZE_THREAD__
+#include <pthread.h>
+#include <threads.h>
+
+/* librdkafka uses C11's threads, which ThreadSanitizer doesn't know (a thread it hasn't seen begin crashes it). In glibc
+ * they are those of POSIX by another name. */
+int thrd_create(thrd_t *t, thrd_start_t run, void *arg)
+{
+	return pthread_create(t, NULL, (void *(*)(void *))(void *)run, arg) ? thrd_error : thrd_success;
+}
+int thrd_join(thrd_t t, int *ret)
+{
+	void *result;
+	if (pthread_join(t, &result)) return thrd_error;
+	if (ret) *ret = (int)(intptr_t)result;
+	return thrd_success;
+}
+int mtx_lock(mtx_t *m) { return pthread_mutex_lock((pthread_mutex_t *)m) ? thrd_error : thrd_success; }
+int mtx_unlock(mtx_t *m) { return pthread_mutex_unlock((pthread_mutex_t *)m) ? thrd_error : thrd_success; }
+int cnd_signal(cnd_t *c) { return pthread_cond_signal((pthread_cond_t *)c) ? thrd_error : thrd_success; }
+int cnd_broadcast(cnd_t *c) { return pthread_cond_broadcast((pthread_cond_t *)c) ? thrd_error : thrd_success; }
+int cnd_wait(cnd_t *c, mtx_t *m)
+{
+	return pthread_cond_wait((pthread_cond_t *)c, (pthread_mutex_t *)m) ? thrd_error : thrd_success;
+}
+int cnd_timedwait(cnd_t *c, mtx_t *m, const struct timespec *until)
+{
+	int err = pthread_cond_timedwait((pthread_cond_t *)c, (pthread_mutex_t *)m, until);
+	return err == ETIMEDOUT ? thrd_timedout : err ? thrd_error : thrd_success;
+}
+
+/* Its counters are atomic, and its destructors rely on them, unseen. Not race:librdkafka.so: our callbacks are below it. */
+const char *__tsan_default_suppressions(void);
+__attribute__((weak)) const char *__tsan_default_suppressions(void) { return "race:pthread_rwlock_destroy\n"; }
+#endif
 
 static void quiet(const rd_kafka_t *rk, int level, const char *facility, const char *line)
 {

@@ -4,7 +4,7 @@
  * whenever partitions go. Nothing is skipped: no pause is used together with batch polling.
  *
  * The owner is told by `readable` and then polls. It may stop polling while its database works (what comes meanwhile
- * waits in librdkafka, bounded), and polls again by itself; `readable` comes once per edge, not per message, and once a
+ * waits in librdkafka, about 128 MiB at most), and polls again by itself; `readable` comes once per edge, not per message, and once a
  * second besides.
  *
  * When partitions are taken away, `revoked` is called and nothing is given back until the owner calls

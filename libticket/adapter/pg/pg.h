@@ -12,6 +12,10 @@
  * (50 ms doubling to 1 s); everything on it is answered: TK_UNCERTAIN for writes that had been sent, else TK_UNAVAILABLE.
  * What has waited for three quarters of its time is not sent any more: TK_UNAVAILABLE.
  *
+ * Plans are made once, while tables may still be empty, and must stay good when they are not: a statement reaches a
+ * growing table only by "column = ANY (ARRAY (SELECT ...))" or JOIN LATERAL (... LIMIT 1 or OFFSET 0), which no join
+ * over all of an index can replace (tests/contract/test_pg_plans.c).
+ *
  * Parameters and results are binary. Errors as in port/orders.h. Thread: the loop's. */
 #ifndef TK_PG_H
 #define TK_PG_H

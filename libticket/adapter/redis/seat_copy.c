@@ -92,7 +92,7 @@ static void finished(struct port_call *c, struct tk_err err, const redisReply *r
 	apply_answer(container_of(c, struct apply_job, finish), err);
 }
 
-/* The mark goes to the life that all the pieces went to: were the connection lost between them, one would have failed. */
+/* The mark goes to the life that all pieces went to: were the connection lost between them, one would have failed. */
 static void all_applied(struct redis_pieces *p, struct tk_err err)
 {
 	static const struct redis_op FINISH = {.command = "HSET", .bind = bind_finish, .replied = finished};

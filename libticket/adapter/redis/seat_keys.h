@@ -12,7 +12,8 @@ static inline void key_users(struct redis_args *a, int64_t schedule)
 {
 	redis_arg_key(a, "seat:users:{", schedule, "}");
 }
-static inline void key_lock(struct redis_args *a, int64_t schedule, const char *seat) /* "": all of them, for a script */
+/* Seat "": what all of them begin with, for a script. */
+static inline void key_lock(struct redis_args *a, int64_t schedule, const char *seat)
 {
 	redis_arg_key_text(a, "seat:lock:{", schedule, "}:", seat);
 }

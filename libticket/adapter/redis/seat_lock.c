@@ -66,7 +66,8 @@ static void hold_replied(struct port_call *c, struct tk_err err, const redisRepl
 
 static void hold(struct seat_lock *s, struct seat_hold *h)
 {
-	static const struct redis_op OP = {.script = SCRIPT_SEAT_HOLD, .keys = 3, .bind = bind_hold, .replied = hold_replied};
+	static const struct redis_op OP = {.script = SCRIPT_SEAT_HOLD, .keys = 3, .bind = bind_hold,
+		.replied = hold_replied};
 	assert(h->count > 0 && h->count <= HOLD_SEATS_MAX);
 	redis_call(redis_of(s), &OP, &h->call);
 }

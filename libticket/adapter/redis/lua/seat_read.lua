@@ -1,4 +1,5 @@
--- The state of some seats. KEYS: seat:state:{S}, seat:lock:{S}: (the lock keys without the seat)   ARGV: run_id, seat...
+-- The state of some seats.
+-- KEYS: seat:state:{S}, seat:lock:{S}: (the lock keys without the seat)   ARGV: run_id, seat...
 -- Gives one letter a seat, 'S' sold, 'H' held or pending, 'A' available; nil when the copy is of another life.
 local state = redis.call('HMGET', KEYS[1], '#run', unpack(ARGV, 2))
 if state[1] ~= ARGV[1] then return false end

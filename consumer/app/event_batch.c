@@ -1,0 +1,256 @@
+#include "app/event_batch.h"
+
+#include <stdlib.h>
+
+#include "runtime/metrics.h"
+#include "runtime/when.h"
+
+enum { BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000 };
+
+static void follow(struct event_batch *b);
+static void finish_if_done(struct event_batch *b);
+
+static int64_t now_ms(const struct event_batch *b)
+{
+	return b->ports.now_ms ? b->ports.now_ms() : when_now_ms();
+}
+
+/* --- trying again --- */
+
+static int64_t backoff_ms(unsigned tries)
+{
+	int64_t ms = BACKOFF_MIN_MS;
+	while (tries-- > 0 && ms < BACKOFF_MAX_MS) ms *= 2;
+	return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+}
+
+static void try_again(struct event_batch *b, unsigned events)
+{
+	if (b->given_up || b->again.slot) return;
+	if (b->owner.retried) b->owner.retried(b->owner.ctx, b->trouble, events);
+	timer_arm(b->ports.loop, &b->again, loop_now_ms(b->ports.loop) + backoff_ms(b->tries++));
+}
+
+/* --- deciding --- */
+
+static void count_decision(struct event_batch *b, const struct confirm_reservation *c)
+{
+	if (!b->ports.metrics) return;
+	metrics_add(b->ports.metrics, METRIC_CONFIRMATIONS, (unsigned)c->outcome, 1);
+	if (c->outcome != CONFIRM_CONFIRMED && c->outcome != CONFIRM_REJECTED) return;
+	int64_t late_ms = now_ms(b) - c->event.occurred_at_ms;
+	metrics_observe(b->ports.metrics, METRIC_CONFIRM_LATENCY, 0, late_ms > 0 ? late_ms * 1000 : 0);
+}
+
+static void park(struct event_slot *s, const char *reason)
+{
+	struct event_batch *b = s->batch;
+	s->confirm.outcome = CONFIRM_PARKED;
+	s->letter.reason = reason;
+	s->out = OUT_WAITS;
+	s->decided = true;
+	if (b->owner.parked) b->owner.parked(b->owner.ctx, s);
+}
+
+static void all_asked(struct event_batch *b)
+{
+	unsigned undecided = 0;
+	for (unsigned i = 0; i < b->count; i++) undecided += !b->slots[i].decided;
+	if (undecided) {
+		try_again(b, undecided);
+		return;
+	}
+	b->tries = 0;
+	follow(b);
+}
+
+static void deciding_less(struct event_batch *b)
+{
+	if (--b->deciding == 0) all_asked(b);
+}
+
+static void decided(struct confirm_reservation *c)
+{
+	struct event_slot *s = container_of(c, struct event_slot, confirm);
+	struct event_batch *b = s->batch;
+	if (tk_failed(c->failed)) {
+		b->trouble = c->failed;
+	} else {
+		count_decision(b, c);
+		s->decided = true;
+		if (c->outcome == CONFIRM_PARKED)
+			park(s, c->reason);
+		else if (c->announces)
+			s->out = OUT_WAITS;
+	}
+	deciding_less(b);
+}
+
+static void decide(struct event_batch *b)
+{
+	int64_t at_ms = now_ms(b);
+	b->deciding = 1; /* a port may answer at once */
+	for (unsigned i = 0; i < b->count; i++) {
+		struct event_slot *s = &b->slots[i];
+		if (s->decided) continue;
+		b->deciding++;
+		s->confirm.reservations = b->ports.reservations;
+		s->confirm.done = decided;
+		confirm_reservation_start(&s->confirm, at_ms);
+	}
+	deciding_less(b);
+}
+
+/* --- what follows: the copies --- */
+
+static void copy_ask(struct flow *f)
+{
+	struct event_batch *b = container_of(f, struct event_batch, copy);
+	b->apply.call.flow = f;
+	b->apply.changes = b->changes;
+	b->ports.seat_lock->apply(b->ports.seat_lock, &b->apply);
+}
+
+static int copied(struct flow *f)
+{
+	struct event_batch *b = container_of(f, struct event_batch, copy);
+	if (!tk_failed(f->err)) return FLOW_END;
+	for (unsigned i = 0; i < b->apply.count; i++) b->owner.copy_lost(b->owner.ctx, b->changes[i].schedule);
+	return FLOW_END;
+}
+
+static void copy_done(struct flow *f)
+{
+	struct event_batch *b = container_of(f, struct event_batch, copy);
+	b->copying = false;
+	finish_if_done(b);
+}
+
+static const struct flow_step COPY[] = {{"copy", copy_ask, copied}};
+
+static void copy(struct event_batch *b)
+{
+	b->apply.count = 0;
+	for (unsigned i = 0; i < b->count; i++)
+		if (b->slots[i].confirm.changes) b->changes[b->apply.count++] = b->slots[i].confirm.change;
+	if (b->apply.count == 0) return;
+	b->copying = true;
+	flow_start(&b->copy, COPY, 0, copy_done);
+}
+
+/* --- what follows: Kafka --- */
+
+static bool publish(struct event_batch *b, struct event_slot *s)
+{
+	struct event_out *out = b->ports.event_out;
+	uint64_t tag = (uint64_t)b->id << 32 | (uint64_t)(s - b->slots);
+	struct tk_err err = s->confirm.outcome == CONFIRM_PARKED ? out->publish_dead_letter(out, &s->letter, tag)
+	                                                         : out->publish_reservation(out, &s->confirm.decided, tag);
+	if (tk_failed(err)) {
+		b->trouble = err;
+		return false;
+	}
+	s->out = OUT_UNDER_WAY;
+	b->publishing++;
+	return true;
+}
+
+static void publish_all(struct event_batch *b)
+{
+	unsigned refused = 0;
+	for (unsigned i = 0; i < b->count; i++)
+		if (b->slots[i].out == OUT_WAITS) refused += !publish(b, &b->slots[i]);
+	if (refused) try_again(b, refused);
+}
+
+void event_batch_delivered(struct event_batch *b, uint64_t tag, bool ok)
+{
+	struct event_slot *s = &b->slots[(uint32_t)tag];
+	b->publishing--;
+	s->out = ok ? OUT_DONE : OUT_WAITS;
+	if (!ok) {
+		b->trouble = TK_ERR(TK_UNAVAILABLE, "Kafka did not take an event");
+		try_again(b, 1);
+	}
+	finish_if_done(b);
+}
+
+/* --- the whole --- */
+
+static bool all_out(const struct event_batch *b)
+{
+	for (unsigned i = 0; i < b->count; i++)
+		if (b->slots[i].out != OUT_NOTHING && b->slots[i].out != OUT_DONE) return false;
+	return true;
+}
+
+static void finish_if_done(struct event_batch *b)
+{
+	if (!b->busy || b->deciding || b->copying || b->publishing || !all_out(b)) return;
+	b->busy = false;
+	timer_stop(b->ports.loop, &b->again);
+	b->owner.finished(b->owner.ctx, b);
+}
+
+static void follow(struct event_batch *b)
+{
+	if (b->given_up) return; /* the bytes of its letters may be gone */
+	b->deciding = 1;         /* not done before everything was started */
+	publish_all(b);
+	copy(b);
+	b->deciding = 0;
+	finish_if_done(b);
+}
+
+static void tried_again(struct timer *t)
+{
+	struct event_batch *b = container_of(t, struct event_batch, again);
+	for (unsigned i = 0; i < b->count; i++) {
+		if (b->slots[i].decided) continue;
+		decide(b);
+		return;
+	}
+	publish_all(b);
+}
+
+void event_batch_init(struct event_batch *b, uint32_t id, unsigned max, const struct event_ports *p,
+	const struct event_batch_owner *o)
+{
+	*b = (struct event_batch){.ports = *p, .owner = *o, .max = max, .id = id, .again.fired = tried_again};
+	b->slots = calloc(max, sizeof *b->slots);
+	b->changes = calloc(max, sizeof *b->changes);
+	if (!b->slots || !b->changes) abort();
+}
+
+void event_batch_finish(struct event_batch *b)
+{
+	if (b->ports.loop) timer_stop(b->ports.loop, &b->again);
+	free(b->slots);
+	free(b->changes);
+	b->slots = NULL;
+	b->changes = NULL;
+}
+
+void event_batch_start(struct event_batch *b, unsigned count)
+{
+	b->count = count;
+	b->busy = true;
+	b->tries = 0;
+	for (unsigned i = 0; i < count; i++) {
+		struct event_slot *s = &b->slots[i];
+		s->batch = b;
+		s->out = OUT_NOTHING;
+		s->decided = false;
+		s->confirm.changes = s->confirm.announces = false;
+		if (!s->fault) continue;
+		if (b->ports.metrics) metrics_add(b->ports.metrics, METRIC_CONFIRMATIONS, CONFIRM_PARKED, 1);
+		park(s, s->fault);
+	}
+	decide(b);
+}
+
+void event_batch_give_up(struct event_batch *b)
+{
+	b->given_up = true;
+	timer_stop(b->ports.loop, &b->again);
+}

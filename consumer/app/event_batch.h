@@ -1,0 +1,83 @@
+/* event_batch: up to `max` payment events on their way from a topic to "done with".
+ *
+ *     DECIDING   every event's confirm_reservation at once, so that they share their statements; what could not be
+ *                decided (the database is away) is tried again, with backoff, for as long as it takes
+ *     FOLLOWING  after all have been committed: the copies in Redis in one call; announcements and dead letters to
+ *                Kafka, again until the broker has them
+ *     finished   the offsets may be stored
+ *
+ * Redis away does not stop a batch: the schedules are reported by `copy_lost` and mended by others. Kafka away does.
+ *
+ * Ownership: slots are the batch's; the bytes that a slot's letter points to are the caller's until `finished`.
+ * Thread: the loop's. Nothing is logged here: see the owner's calls. */
+#ifndef TK_EVENT_BATCH_H
+#define TK_EVENT_BATCH_H
+
+#include "app/confirm_reservation.h"
+#include "event/dead_letter.h"
+#include "port/event_out.h"
+#include "runtime/loop.h"
+
+struct metrics_sheet;
+
+enum slot_out { OUT_NOTHING, OUT_WAITS, OUT_UNDER_WAY, OUT_DONE };
+
+struct event_slot {
+	struct confirm_reservation confirm; /* in: its event, unless `fault` */
+	struct dead_letter letter;          /* in: the message as it came; its reason is filled here */
+	const char *fault;                  /* in: dlq.reason of what could not be decoded; NULL: it could */
+	struct event_batch *batch;
+	bool decided;
+	enum slot_out out;
+};
+
+struct event_ports {
+	struct reservations *reservations;
+	struct seat_lock *seat_lock;
+	struct event_out *event_out;
+	struct loop *loop;
+	struct metrics_sheet *metrics; /* may be NULL */
+	int64_t (*now_ms)(void);       /* NULL: when_now_ms */
+};
+
+struct event_batch_owner {
+	void (*finished)(void *ctx, struct event_batch *b);
+	void (*copy_lost)(void *ctx, int64_t schedule);
+	/* For the log; may be NULL. */
+	void (*parked)(void *ctx, const struct event_slot *s);
+	void (*retried)(void *ctx, struct tk_err err, unsigned events);
+	void *ctx;
+};
+
+struct event_batch {
+	struct event_ports ports;
+	struct event_batch_owner owner;
+	struct event_slot *slots; /* the caller fills slots[0..count) before the start */
+	unsigned max, count;
+	uint32_t id; /* in the tags of what it publishes */
+	/* its own */
+	bool busy, given_up;
+	unsigned deciding;     /* flows under way, and one while they are being started */
+	unsigned publishing;   /* delivery reports still to come */
+	unsigned tries;
+	struct tk_err trouble; /* the last */
+	struct timer again;
+	struct flow copy;
+	bool copying;
+	struct seat_apply apply;
+	struct seat_change *changes;
+};
+
+void event_batch_init(struct event_batch *b, uint32_t id, unsigned max, const struct event_ports *p,
+	const struct event_batch_owner *o);
+void event_batch_finish(struct event_batch *b); /* when it is idle, or given up and its ports are gone */
+
+void event_batch_start(struct event_batch *b, unsigned count);
+
+/* The report of something that a batch with the id `tag >> 32` has published. */
+void event_batch_delivered(struct event_batch *b, uint64_t tag, bool ok);
+
+/* Nothing is tried again any more; `finished` may never come. */
+void event_batch_give_up(struct event_batch *b);
+
+#endif

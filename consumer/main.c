@@ -1,0 +1,390 @@
+/* ticket-consumer: settings -> adapters -> ports -> the poll loop. */
+#include <argp.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "adapter/kafka/producer.h"
+#include "adapter/kafka/topics.h"
+#include "adapter/pg/catalogue.h"
+#include "adapter/pg/pg.h"
+#include "adapter/pg/reservations.h"
+#include "adapter/redis/client.h"
+#include "adapter/redis/seat_lock.h"
+#include "poll_loop.h"
+#include "runtime/config.h"
+#include "runtime/log.h"
+#include "runtime/metrics.h"
+#include "status_http.h"
+
+enum {
+	EXIT_SETTING = 2,
+	LOOK_MS = 100,        /* how often a starting or stopping daemon looks at itself */
+	TOPICS_WAIT_MS = 1000,
+	TOPICS_EVERY_MS = 1000,
+	STOP_BOUND_MS = 15000, /* a batch ends by its adapters' deadlines long before, unless a server is away */
+	FLUSH_MS = 5000,
+	PARTITIONS_MAX = 1024,
+	FAST_CONNECTIONS = 2, /* one for each batch under way */
+	SLOW_CONNECTIONS = 1
+};
+
+/* --- command line --- */
+
+struct command {
+	bool help, check_config;
+};
+
+static const struct argp_option OPTIONS_TABLE[] = {
+	{"help", 'h', 0, 0, "print this, with every setting, and exit", 0},
+	{"version", 'V', 0, 0, "print the version and exit", 0},
+	{"check-config", 'c', 0, 0, "check the settings, print those in force and exit", 0},
+	{0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct command *c = state->input;
+	switch (key) {
+	case 'h': c->help = true; return 0;
+	case 'V': printf("ticket-consumer %s\n", TICKET_VERSION); exit(0);
+	case 'c': c->check_config = true; return 0;
+	case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", arg); return EINVAL;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp ARGP = {
+	OPTIONS_TABLE, parse_option, NULL, "Decides payment events: reservations, orders, refunds.", NULL, NULL, NULL};
+
+static void print_help(void)
+{
+	argp_help(&ARGP, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, (char *)"ticket-consumer");
+	printf("\nSettings, from the environment only:\n");
+	config_help(stdout, FOR_CONSUMER);
+	printf("\nPaths: GET /livez /readyz /metrics /actuator/prometheus /actuator/health\n");
+	printf("\nLog events (one JSON object a line on stderr):\n");
+	for (unsigned i = 0; i < LOG_EVENTS; i++) printf("  %-24s %s\n", LOG_EVENT_ROW[i].name, LOG_EVENT_ROW[i].doc);
+}
+
+/* --- the daemon --- */
+
+struct daemon {
+	struct config config;
+	struct loop *loop;
+	struct metrics_sheet *metrics;
+	struct watch signals;
+	struct timer look;
+	struct kafka_producer *producer;
+	struct event_out *events;
+	struct pg *pg;
+	struct redis *redis;
+	struct redis_seat_lock seats;
+	struct pg_reservations reservations;
+	struct catalogue *catalogue;
+	struct status_http *http;
+	struct poll_loop *poll; /* NULL until the servers were seen and found fit */
+	bool pg_was_ready, redis_was_ready;
+	int64_t topics_due_ms, stop_by_ms; /* 0: not stopping */
+	int exit_code;
+};
+
+static void refuse_start(const char *why)
+{
+	LOG(start_refused, LF_S("why", why));
+	_exit(1);
+}
+
+/* --- what others may ask --- */
+
+static bool kafka_works(const struct daemon *d)
+{
+	return kafka_producer_reachable(d->producer) && d->poll && poll_loop_reachable(d->poll);
+}
+
+static bool ready(void *ctx, char *ret, size_t n)
+{
+	struct daemon *d = ctx;
+	const struct {
+		const char *name;
+		bool works;
+	} server[] = {{"postgresql", pg_ready(d->pg)}, {"redis", redis_ready(d->redis)}, {"kafka", kafka_works(d)}};
+	size_t len = 0;
+	for (size_t i = 0; i < 3 && len < n; i++) {
+		if (!server[i].works) len += (size_t)snprintf(ret + len, n - len, "%s%s", len ? ", " : "", server[i].name);
+	}
+	return server[0].works && server[1].works && d->poll && !d->stop_by_ms;
+}
+
+static void collect_lag(void *ctx, struct metrics_out *out)
+{
+	struct daemon *d = ctx;
+	static const char DOC[] = "Messages of the payment topic that are not done with";
+	struct kafka_lag lag[PARTITIONS_MAX];
+	char labels[600];
+	size_t n = d->poll ? poll_loop_lag(d->poll, lag, PARTITIONS_MAX) : 0;
+	if (n > PARTITIONS_MAX) n = PARTITIONS_MAX;
+	metrics_write_family(out, "ticket_consumer_lag", METRIC_GAUGE, DOC);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(labels, sizeof labels, "partition=\"%d\"", lag[i].partition);
+		if (lag[i].lag >= 0) metrics_write_sample(out, "ticket_consumer_lag", labels, (double)lag[i].lag);
+	}
+	metrics_write_family(out, "kafka_consumergroup_lag", METRIC_GAUGE, DOC);
+	for (size_t i = 0; i < n; i++) {
+		/* Names of groups and topics have no quotes. */
+		snprintf(labels, sizeof labels, "consumergroup=\"%s\",topic=\"%s\",partition=\"%d\"", d->config.consumer_group,
+			d->config.topic_payment, lag[i].partition);
+		if (lag[i].lag >= 0) metrics_write_sample(out, "kafka_consumergroup_lag", labels, (double)lag[i].lag);
+	}
+}
+
+/* --- starting: the servers are waited for, and refused when they do not fit --- */
+
+static void start_poll(struct daemon *d)
+{
+	char why[300], client[100];
+	snprintf(client, sizeof client, "ticket-consumer-%ld", (long)getpid());
+	const struct poll_settings s = {
+		.kafka = {
+			.brokers = d->config.kafka_brokers,
+			.client_id = client,
+			.group = d->config.consumer_group,
+			.topic = d->config.topic_payment,
+		},
+		.ports = {
+			.reservations = &d->reservations.port,
+			.seat_lock = &d->seats.port,
+			.event_out = d->events,
+			.loop = d->loop,
+			.metrics = d->metrics,
+		},
+		.catalogue = d->catalogue,
+	};
+	d->poll = poll_loop_create(&s, why, sizeof why);
+	if (!d->poll) refuse_start(why);
+}
+
+static bool topics_are_there(struct daemon *d)
+{
+	char dlq[260], missing[300], why[340];
+	if (loop_now_ms(d->loop) < d->topics_due_ms) return false;
+	d->topics_due_ms = loop_now_ms(d->loop) + TOPICS_WAIT_MS + TOPICS_EVERY_MS;
+	snprintf(dlq, sizeof dlq, "%s.dlq", d->config.topic_payment);
+	const char *names[] = {d->config.topic_payment, dlq, d->config.topic_reservation};
+	enum kafka_topics found =
+		kafka_topics_check(d->config.kafka_brokers, names, 3, TOPICS_WAIT_MS, missing, sizeof missing);
+	if (found == KAFKA_TOPICS_MISSING) {
+		snprintf(why, sizeof why, "topic %s is missing", missing);
+		refuse_start(why);
+	}
+	if (found == KAFKA_TOPICS_REFUSED) refuse_start(missing);
+	if (found == KAFKA_TOPICS_UNKNOWN) LOG_LIMITED(server_away, LF_S("server", "kafka"));
+	return found == KAFKA_TOPICS_THERE;
+}
+
+static void try_start(struct daemon *d)
+{
+	char addr[80];
+	const char *misfit = pg_misfit(d->pg);
+	if (misfit && !pg_ready(d->pg)) refuse_start(misfit);
+	if (!topics_are_there(d) || !pg_ready(d->pg)) return;
+	start_poll(d);
+	snprintf(addr, sizeof addr, "%s:%u", d->config.consumer_http_addr.host, d->config.consumer_http_addr.port);
+	LOG(started, LF_S("version", TICKET_VERSION), LF_S("addr", addr), LF_S("group", d->config.consumer_group));
+}
+
+static void note_server(const char *name, bool now, bool *was, const char *why)
+{
+	if (now == *was) return;
+	*was = now;
+	if (now)
+		LOG(server_back, LF_S("server", name));
+	else
+		LOG(server_away, LF_S("server", name), LF_S("why", why));
+}
+
+/* --- stopping --- */
+
+static void stop(struct daemon *d, int exit_code)
+{
+	if (d->stop_by_ms) return;
+	LOG(stopping);
+	d->exit_code = exit_code;
+	d->stop_by_ms = loop_now_ms(d->loop) + STOP_BOUND_MS;
+}
+
+static void try_stop(struct daemon *d)
+{
+	bool drained = !d->poll || poll_loop_drain(d->poll);
+	/* A server that is away stops no stop: what is undecided is read again by the next consumer. */
+	bool hopeless = !pg_ready(d->pg) || !kafka_producer_reachable(d->producer) || loop_now_ms(d->loop) >= d->stop_by_ms;
+	if (drained || hopeless) loop_stop(d->loop);
+}
+
+static void look(struct timer *t)
+{
+	struct daemon *d = container_of(t, struct daemon, look);
+	note_server("postgresql", pg_ready(d->pg), &d->pg_was_ready, pg_complaint(d->pg));
+	note_server("redis", redis_ready(d->redis), &d->redis_was_ready, redis_last_error(d->redis));
+	if (d->poll && poll_loop_broken(d->poll)) stop(d, 1);
+	if (d->stop_by_ms)
+		try_stop(d);
+	else if (!d->poll)
+		try_start(d);
+	timer_arm(d->loop, t, loop_now_ms(d->loop) + LOOK_MS);
+}
+
+static void on_signal(struct watch *w, uint32_t events)
+{
+	struct daemon *d = container_of(w, struct daemon, signals);
+	struct signalfd_siginfo info;
+	(void)events;
+	if (read(w->fd, &info, sizeof info) != sizeof info) return;
+	stop(d, 0);
+	try_stop(d);
+}
+
+/* --- wiring --- */
+
+/* Threads of the libraries inherit the mask: signals come to the loop only. */
+static bool take_signals(struct daemon *d)
+{
+	sigset_t set;
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	d->signals = (struct watch){signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), EPOLLIN, on_signal};
+	return d->signals.fd >= 0 && watch_add(d->loop, &d->signals) == 0;
+}
+
+static void on_producer_failed(void *ctx, const char *reason)
+{
+	(void)ctx;
+	LOG(producer_fatal, LF_S("why", reason));
+}
+
+static void on_reachable(void *ctx, bool reachable)
+{
+	(void)ctx;
+	if (reachable)
+		LOG(server_back, LF_S("server", "kafka"));
+	else
+		LOG(server_away, LF_S("server", "kafka"));
+}
+
+static void start_producer(struct daemon *d)
+{
+	char why[200];
+	const struct kafka_producer_settings s = {
+		.brokers = d->config.kafka_brokers,
+		.client_id = "ticket-consumer",
+		.topic_payment = d->config.topic_payment,
+		.topic_reservation = d->config.topic_reservation,
+		.failed = on_producer_failed,
+		.reachable_changed = on_reachable,
+	};
+	d->producer = kafka_producer_create(&s, why, sizeof why);
+	if (!d->producer) refuse_start(why);
+	d->events = kafka_event_out_create(d->producer, d->loop);
+	if (!d->events) refuse_start(strerror(errno));
+}
+
+static void start_servers(struct daemon *d)
+{
+	const struct pg_settings pg = {
+		.url = d->config.database_url,
+		.application_name = "ticket-consumer",
+		.connections = {[PG_FAST] = FAST_CONNECTIONS, [PG_SLOW] = SLOW_CONNECTIONS},
+		.timeout_ms = d->config.database_timeout_ms,
+	};
+	const struct redis_settings redis = {.url = d->config.redis_url, .timeout_ms = d->config.redis_timeout_ms};
+	d->pg = pg_create(d->loop, &pg, d->metrics);
+	d->redis = redis_create(d->loop, &redis, d->metrics);
+	if (!d->pg) refuse_start("TICKET_DATABASE_URL is no database address");
+	if (!d->redis) refuse_start("TICKET_REDIS_URL is no redis:// address");
+	pg_reservations_init(&d->reservations, d->pg);
+	redis_seat_lock_init(&d->seats, d->redis);
+	d->catalogue = pg_catalogue_create(d->pg);
+}
+
+static void start_http(struct daemon *d)
+{
+	char why[200];
+	const struct addr *a = &d->config.consumer_http_addr;
+	const struct status_source source = {ready, d};
+	d->http = status_http_create(d->loop, a, &source);
+	if (d->http) return;
+	snprintf(why, sizeof why, "TICKET_CONSUMER_HTTP_ADDR %s:%u: %s", a->host, a->port, strerror(errno));
+	refuse_start(why);
+}
+
+static void stop_all(struct daemon *d)
+{
+	if (d->poll && !poll_loop_drain(d->poll)) poll_loop_give_up(d->poll);
+	if (d->poll) poll_loop_leave(d->poll);
+	kafka_producer_stop(d->producer, d->poll && poll_loop_drain(d->poll) ? FLUSH_MS : 0);
+	status_http_destroy(d->http);
+	redis_destroy(d->redis);
+	pg_destroy(d->pg);
+	kafka_event_out_destroy(d->events);
+	poll_loop_destroy(d->poll);
+	pg_catalogue_destroy(d->catalogue);
+	kafka_producer_destroy(d->producer);
+}
+
+static int serve(struct daemon *d)
+{
+	d->loop = loop_create();
+	if (!d->loop || !take_signals(d)) return 1;
+	d->metrics = metrics_sheet_create();
+	d->pg_was_ready = d->redis_was_ready = true; /* away at the start is worth a line */
+	start_http(d);
+	start_producer(d);
+	start_servers(d);
+	metrics_collector(collect_lag, d);
+	d->look.fired = look;
+	timer_arm(d->loop, &d->look, loop_now_ms(d->loop) + LOOK_MS);
+	loop_run(d->loop);
+	stop_all(d);
+	timer_stop(d->loop, &d->look);
+	watch_remove(d->loop, &d->signals);
+	close(d->signals.fd);
+	loop_destroy(d->loop);
+	metrics_finish();
+	LOG(stopped);
+	return d->exit_code;
+}
+
+int main(int argc, char **argv)
+{
+	struct command cmd = {0};
+	struct daemon d = {0};
+	char why[400];
+	int rc = 0;
+	log_program("ticket-consumer");
+	metrics_program(FOR_CONSUMER);
+	argp_err_exit_status = 1;
+	if (argp_parse(&ARGP, argc, argv, ARGP_NO_HELP, NULL, &cmd) != 0) return 1;
+	if (cmd.help) {
+		print_help();
+		return 0;
+	}
+	if (!config_load(&d.config, FOR_CONSUMER, NULL, why, sizeof why)) {
+		LOG(start_refused, LF_S("why", why));
+		return EXIT_SETTING;
+	}
+	if (cmd.check_config)
+		config_print(stdout, &d.config, FOR_CONSUMER);
+	else
+		rc = serve(&d);
+	config_finish(&d.config);
+	return rc;
+}
