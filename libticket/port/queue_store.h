@@ -4,28 +4,36 @@
  *   queue:{S}         ZSET  waiting users, score: their number
  *   queue:heard:{S}   ZSET  waiting users, score: when last heard of (only while a grace is set)
  *   queue:active:{S}  ZSET  admitted users, score: when the admission ends
- *   queue:place:{S}   HASH  admitted users -> "number:claimed" (0 or 1)
- *   queue:past:{S}    ZSET  users whose place was used or has expired, remembered 10 min
+ *   queue:place:{S}   HASH  user -> "number:state"; 0 admitted, 1 admitted and claimed, U used, E expired
+ *   queue:past:{S}    ZSET  users whose place was used or has expired, score: when that is forgotten (10 min)
  *   queue:pre:{S}     SET   who came before opening (PRE_QUEUE), until the draw has numbered them
- *   queue:meta:{S}    HASH  seq, epoch, run (run_id this was last alive under), shift, admitted, rate, sold_out, ...
+ *   queue:left:{S}    SET   who of them left while the draw was under way
+ *   queue:spent:{S}   SET   numbers of earlier lives of the store that came back by token and have ended since
+ *   queue:meta:{S}    HASH  seq, base, run (run_id this was last alive under), shift, ticked, rate, sold, pre, ...
+ *   queue:pace:{S}    STRING  who was admitted in the last second
+ *   queue:when:{S}    ZSET  times, score: the last number then; from which it is known how long people waited
  *   queue:lease:{S}   the daemon that admits, PX
  *   queue:open        SET   of the schedules that admission must look at (no braces: not in the slot of any)
+ * A user is in one of queue, place and pre at most (during a draw in queue and pre).
  *
- * Time is the queue's own: Redis TIME minus `shift`; when admission stood still for more than 5 s the gap is added to
- * `shift`, so that every deadline moves by it without being rewritten. What is told to clients is shifted back.
+ * Time is the queue's own: Redis TIME minus `shift`. When admission stood still for more than 5 s the gap is added to
+ * `shift`, so that every deadline moves by it without being rewritten; until then the queue's time stands still too.
+ * A clock that steps back is treated the same. What is told to clients is shifted back.
  *
- * After Redis lost or forgot (another run_id, or no meta where the database knows of an epoch) a script answers
- * QUEUE_NEW_LIFE: the caller draws a new epoch from the database (queue_epoch) and calls `revive`; numbers then start at
- * epoch * 10^9, above any issued before; those with a token come back by it, at their old number.
+ * After Redis lost or forgot (another run_id, or no meta at all) a script answers QUEUE_NEW_LIFE: the caller draws an
+ * epoch from the database (queue_epoch, 0 at first) and calls `revive`; numbers then go on above epoch * 10^9, above any
+ * issued before; those with a token come back by it, at their old number. What an old snapshot has stays as it is.
+ * The epoch of a number is number / 10^9, so that a place always has the same token.
  *
- * Errors, ownership, thread as in port/seat_lock.h. */
+ * Errors, ownership, thread as in port/seat_lock.h. A call that failed may have acted; every call may be repeated. */
 #ifndef TK_QUEUE_STORE_H
 #define TK_QUEUE_STORE_H
 
 #include "domain/waiting_room.h"
 #include "runtime/flow.h"
 
-enum { QUEUE_ADMIT_MAX = 200, QUEUE_BATCH_MAX = 500 };
+enum { QUEUE_ADMIT_MAX = 200, QUEUE_BATCH_MAX = 500, QUEUE_SCAN_MAX = 4 * QUEUE_BATCH_MAX };
+enum { QUEUE_REMEMBER_MS = 600000, QUEUE_STALL_MS = 5000 };
 
 /* What a script needs to know of the schedule, from caches of the caller. */
 struct queue_rules {
@@ -33,9 +41,9 @@ struct queue_rules {
 	int64_t active_ttl_ms, claim_ttl_ms, grace_ms; /* grace 0: never dropped */
 };
 
-/* Enter, status and claim: what stands there now. */
+/* Enter, status: what stands there now. Being asked for counts as being heard of, and claims an admission. */
 enum queue_verdict {
-	QUEUE_PLACED,   /* `place` says where */
+	QUEUE_PLACED,   /* `place` says where. enter, sold out: SOLD_OUT with number 0 for who had no place; none was made */
 	QUEUE_NO_PLACE, /* status only: not in the queue */
 	QUEUE_NEW_LIFE
 };
@@ -49,23 +57,24 @@ struct queue_place_call {
 	struct queue_place place;
 };
 
+enum { QUEUE_NUMBER_ANY = 0, QUEUE_NUMBER_EARLY = -1 }; /* EARLY: only a place that has no number yet */
 struct queue_leave {
 	struct port_call call;
 	int64_t schedule, user;
-	int64_t number; /* only the place with this number (tokens/expire); 0: any */
-	bool expire;    /* remembered as EXPIRED instead of forgotten */
+	int64_t number; /* only the place with this number (tokens/expire), or one of the above */
+	bool expire;    /* a waiting or admitted place is remembered as EXPIRED instead of forgotten */
 };
 
 /* Verify and gate: is this place admitted; counts as being heard of and claims. */
 struct queue_verify {
 	struct port_call call;
-	int64_t schedule, user, number, epoch;
+	int64_t schedule, user, number, epoch; /* number 0: a token from before the draw, WAITING at best */
 	struct queue_rules rules;
 	enum { VERIFY_ACTIVE, VERIFY_WAITING, VERIFY_INVALID, VERIFY_NEW_LIFE } verdict;
 	int64_t expires_in_ms;
 };
 
-/* Orders became PAID: their buyers' places are USED, whoever of them has one. Cheap when nobody has. */
+/* Orders became PAID: their buyers' admissions are USED, whoever of them has one. Cheap when nobody has. */
 struct queue_used {
 	struct port_call call;
 	int64_t schedule;
@@ -73,7 +82,8 @@ struct queue_used {
 	unsigned count; /* <= QUEUE_BATCH_MAX */
 };
 
-/* One round of admission. Does nothing for who does not hold the lease. */
+/* One round of admission. Does nothing for who does not hold the lease: then only `mine` and `new_life` are set.
+ * At least 5 rounds a second are needed to reach admit_per_s; no second ever sees more than admit_per_s. */
 struct queue_tick {
 	struct port_call call;
 	int64_t schedule;
@@ -84,11 +94,12 @@ struct queue_tick {
 	struct queue_rules rules;
 	/* out */
 	bool mine, new_life;
-	bool draw_due; /* opened, and early users must be numbered first */
+	bool draw_due; /* opened, and early users must be numbered first (also when there are none and `drawn` is false) */
 	int64_t admitted, waiting, active, pre; /* admitted in this round; the others now */
 	int64_t serving;      /* the largest number admitted so far */
-	int64_t rate_milli;   /* users admitted per 1000 s, measured over the last 10 s or so */
-	bool more;            /* QUEUE_ADMIT_MAX was the bound: call again at once */
+	int64_t rate_milli;   /* as in struct queue_place */
+	int64_t waited_ms;    /* how long those admitted in this round waited (the middle one, within 0.5 s); -1: nobody was */
+	bool more;            /* a bound of the round was reached: call again at once */
 };
 
 /* The shared sight: for serving, streams and gauges, without a look-up per user. */
@@ -113,26 +124,28 @@ struct queue_hear {
 	const int64_t *users;
 	unsigned count; /* <= QUEUE_BATCH_MAX */
 	struct queue_rules rules;
-	uint8_t *status; /* enum queue_status, the caller's */
+	uint8_t *status; /* enum queue_status, the caller's; untouched in a new life */
+	bool new_life;
 };
 
-/* The draw: early users in pieces (cursor 0 to start, ends at 0 again), then their numbers in pieces, then done. */
+/* The draw, once `draw_due`: early users in pieces (cursor 0 to start, ends at 0 again), then their numbers in pieces,
+ * then done. The set no longer changes, so another daemon may start again with the same seed and comes to the same. */
 struct queue_scan_pre {
 	struct port_call call;
 	int64_t schedule;
 	uint64_t cursor; /* in, out */
-	int64_t *users;  /* the caller's, room for 4 * QUEUE_BATCH_MAX */
+	int64_t *users;  /* the caller's, room for QUEUE_SCAN_MAX; a user may come twice in the course of a scan */
 	unsigned count;
 };
 struct queue_number_pre {
 	struct port_call call;
 	int64_t schedule;
 	uint64_t daemon;      /* who holds the lease; another's: nothing is done */
-	const int64_t *users; /* get first_number, first_number + 1, ... */
-	unsigned count;       /* <= QUEUE_BATCH_MAX */
-	int64_t first_number;
+	const int64_t *users; /* in the order of the draw, from `first_number` on */
+	unsigned count;       /* <= QUEUE_BATCH_MAX, also 0 */
+	int64_t first_number; /* 1 in the first piece: place in the draw; the store adds what was issued before, if anything */
 	bool finish; /* this was the last piece: the draw is done */
-	bool mine;
+	bool mine;   /* out */
 	struct queue_rules rules;
 };
 
@@ -141,7 +154,7 @@ struct queue_revive {
 	int64_t schedule, epoch, number_seen; /* numbers go on above the larger of epoch * 10^9 and number_seen */
 };
 
-/* Schedules that admission must look at, <= `max`. */
+/* Schedules that admission must look at, <= `max` (any of them when there are more). */
 struct queue_open {
 	struct port_call call;
 	int64_t *schedules;
