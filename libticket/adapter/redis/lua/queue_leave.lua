@@ -1,0 +1,32 @@
+-- A place is given back, or made EXPIRED. KEYS: queue:meta:{S}
+-- ARGV: user, number (0: any; -1: only one without a number), '1' to remember it as expired
+local call, user, wanted, expire = redis.call, ARGV[1], ARGV[2], ARGV[3] == '1'
+local m = call('HMGET', KEYS[1], 'shift', 'ticked', 'base', 'pre')
+if not m[1] then return 0 end
+local t = call('TIME')
+local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
+local q, stalled = now - m[1], now - m[2]
+if (stalled > 5000 or stalled < 0) and m[2] ~= '0' then q = m[2] - m[1] end
+local base, pre = m[3] + 0, m[4] + 0
+--include queue_lib
+local function meant(number) return wanted == '0' or number == wanted end
+
+local waiting = call('ZSCORE', QUEUE, user)
+if waiting and meant(waiting) then
+	drop(user, waiting)
+	if expire then remember(user, waiting, 'E') end
+end
+local number, state = string.match(call('HGET', PLACE, user) or '', '^(%d+):(.)')
+if state and meant(number) and not (waiting and expire) then
+	if state == '0' or state == '1' then
+		call('ZREM', ACTIVE, user)
+		if expire then remember(user, number, 'E') else spend(number) end
+	end
+	if not expire then forget(user) end
+end
+if pre > 0 and call('SISMEMBER', PRE, user) == 1 then -- the draw is under way, its set stays as it is
+	if (waiting and meant(waiting)) or (not waiting and (wanted == '0' or wanted == '-1')) then call('SADD', LEFT, user) end
+elseif pre == 0 and (wanted == '0' or wanted == '-1') then
+	call('SREM', PRE, user)
+end
+return 1

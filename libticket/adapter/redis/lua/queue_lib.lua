@@ -1,0 +1,62 @@
+-- Included by the scripts of the queue. They have set: call, KEYS[1] = queue:meta:{S}, now (Redis' clock, ms), q (the
+-- queue's own time), base (numbers up to it are of earlier lives of the store). Numbers stay text as Redis gave them.
+local REMEMBER = 600000
+local tail = string.match(KEYS[1], '{.*')
+local QUEUE, HEARD, ACTIVE = 'queue:' .. tail, 'queue:heard:' .. tail, 'queue:active:' .. tail
+local PLACE, PAST, PRE, LEFT = 'queue:place:' .. tail, 'queue:past:' .. tail, 'queue:pre:' .. tail, 'queue:left:' .. tail
+local SPENT = 'queue:spent:' .. tail
+
+-- Somebody came where nobody was: admission looks at the schedule from now on.
+local function wake()
+	call('SADD', 'queue:open', string.sub(tail, 2, -2))
+	if call('HGET', KEYS[1], 'ticked') == '0' then call('HSET', KEYS[1], 'ticked', now) end
+	call('PERSIST', PLACE)
+	call('PERSIST', PAST)
+end
+-- A number of an earlier life has had its turn: its token brings it back no more.
+local function spend(number)
+	if tonumber(number) <= base then call('SADD', SPENT, number) end
+end
+local function remember(user, number, state) -- 'U' used, 'E' expired
+	call('HSET', PLACE, user, number .. ':' .. state)
+	call('ZADD', PAST, q + REMEMBER, user)
+	call('PERSIST', PLACE)
+	spend(number)
+end
+local function forget(user)
+	if call('HDEL', PLACE, user) == 1 then call('ZREM', PAST, user) end
+end
+local function drop(user, number) -- out of the line
+	call('ZREM', QUEUE, user)
+	call('ZREM', HEARD, user)
+	spend(number)
+end
+-- A waiting user is heard of; false when that comes too late: nothing was heard for longer than the grace.
+local function hear(user, grace, sold)
+	if grace <= 0 then return true end
+	local heard = call('ZSCORE', HEARD, user)
+	local silent = heard and q - heard or grace
+	if silent > grace and not sold then return false end
+	if silent > grace / 8 then call('ZADD', HEARD, q, user) end
+	return true
+end
+-- The end of an admission, claimed from now on; nil when it is over.
+local function claim(user, number, state, ttl)
+	local ends = call('ZSCORE', ACTIVE, user)
+	if not ends or ends - q <= 0 then return nil end
+	if state == '1' then return ends + 0 end
+	call('ZADD', ACTIVE, q + ttl, user)
+	call('HSET', PLACE, user, number .. ':1')
+	return q + ttl
+end
+-- Opening: who came early stays in the set, which no longer grows, and numbers are kept free for them. Gives how many.
+local function freeze(seq)
+	local count = call('SCARD', PRE)
+	if count == 0 then
+		call('HSET', KEYS[1], 'pre', '-1')
+		return -1
+	end
+	local first = seq == base and 1 or seq + 1
+	call('HSET', KEYS[1], 'pre', count, 'pre_first', first, 'seq', math.max(seq, first + count - 1))
+	return count
+end

@@ -1,0 +1,189 @@
+-- One round of admission, by who holds the lease.
+-- KEYS: queue:meta:{S}, queue:lease:{S}
+-- ARGV: run_id, daemon, lease ms, max active, admit per s, paused, sold out, drawn, opens at, '1' if there is an opening,
+-- grace ms, claim ttl ms
+-- Gives {draw due, admitted, waiting, active, pre, serving, rate, waited ms, more}; 0 when the lease is another's, -1 in a
+-- new life.
+local MAX, STALL_MS, RATE_OVER_MS, MEASURED = 200, 5000, 10000, 0.2
+local call = redis.call
+local m = call('HMGET', KEYS[1], 'run', 'shift', 'ticked', 'rate', 'sold', 'pre', 'base', 'seq', 'credit', 'busy',
+	'rate_sum', 'rate_weight', 'serving', 'admitted', 'fill', 'sampled')
+if m[1] ~= ARGV[1] then return -1 end
+local holder = call('GET', KEYS[2])
+if holder and holder ~= ARGV[2] then return 0 end
+call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+
+local max_active, per_s, paused, sold = ARGV[4] + 0, ARGV[5] + 0, ARGV[6] == '1', ARGV[7] == '1'
+local grace, claim_ttl = ARGV[11] + 0, ARGV[12] + 0
+local base, seq, pre, busy = m[7] + 0, m[8] + 0, m[6] + 0, m[10] == '1'
+local t = call('TIME')
+local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
+local ticked, shift = m[3] + 0, m[2] + 0
+if ticked == 0 then ticked = now end
+local gap = now - ticked
+if gap > STALL_MS or gap < 0 then -- an outage, or the clock was set: the queue's time goes on where it was
+	shift, gap, busy = shift + gap, 0, false
+end
+local q = now - shift
+--include queue_lib
+
+local function count(key) return call('ZCARD', key) end
+local function each_second(list) -- members of a reply WITHSCORES
+	local users = {}
+	for i = 1, #list, 2 do users[#users + 1] = list[i] end
+	return users
+end
+
+local opened = now >= ARGV[9] + 0
+if opened and pre == 0 then
+	pre = freeze(seq)
+	seq = call('HGET', KEYS[1], 'seq') + 0
+end
+local due = pre > 0 or (opened and ARGV[8] ~= '1' and ARGV[10] == '1')
+
+-- Admissions that are over.
+local ended = call('ZRANGEBYSCORE', ACTIVE, '-inf', q, 'LIMIT', 0, MAX)
+if #ended > 0 then
+	local places, write, past = call('HMGET', PLACE, unpack(ended)), {}, {}
+	for i, user in ipairs(ended) do
+		local number = string.match(places[i] or '0', '^%d+')
+		write[#write + 1], write[#write + 2] = user, number .. ':E'
+		past[#past + 1], past[#past + 2] = q + REMEMBER, user
+		spend(number)
+	end
+	call('HSET', PLACE, unpack(write))
+	call('ZADD', PAST, unpack(past))
+	call('ZREM', ACTIVE, unpack(ended))
+end
+
+-- Who waits and is silent. Who was told that all is sold may fall silent, and is still told so for a while.
+local silent_since = q - (sold and math.max(grace, REMEMBER) or grace)
+local silent = {}
+if grace > 0 then
+	silent = call('ZRANGEBYSCORE', HEARD, '-inf', '(' .. string.format('%.0f', silent_since), 'LIMIT', 0, MAX)
+	if #silent > 0 then
+		if base > 0 then
+			for _, number in ipairs(call('ZMSCORE', QUEUE, unpack(silent))) do
+				if number then spend(number) end
+			end
+		end
+		call('ZREM', QUEUE, unpack(silent))
+		call('ZREM', HEARD, unpack(silent))
+	end
+else
+	call('UNLINK', HEARD)
+end
+
+-- A grace that has just been set: who waited before is heard of now, a piece a round.
+if grace > 0 and count(HEARD) < count(QUEUE) then
+	local from = m[15] or '-inf'
+	local piece = call('ZRANGEBYSCORE', QUEUE, from, '+inf', 'WITHSCORES', 'LIMIT', 0, MAX)
+	local add = {}
+	for _, user in ipairs(each_second(piece)) do add[#add + 1], add[#add + 2] = q, user end
+	if #add > 0 then call('ZADD', HEARD, 'NX', unpack(add)) end
+	if #piece < 2 * MAX then call('HDEL', KEYS[1], 'fill') else call('HSET', KEYS[1], 'fill', '(' .. piece[#piece]) end
+end
+
+-- What was remembered long enough.
+local forgotten = call('ZRANGEBYSCORE', PAST, '-inf', q, 'LIMIT', 0, MAX)
+if #forgotten > 0 then
+	call('HDEL', PLACE, unpack(forgotten))
+	call('ZREM', PAST, unpack(forgotten))
+end
+
+-- How many may be admitted: a bucket spreads them over the second, and no second sees more than per_s.
+local cap = math.max(1, per_s / 5)
+local credit = math.min(cap, m[9] + per_s * gap / 1000)
+local active, room, window, recent = count(ACTIVE), 0, {}, 0
+local PACE = 'queue:pace:' .. tail
+local admits = opened and not due and not paused and not sold
+if admits then
+	for at, n in string.gmatch(call('GET', PACE) or '', '(%d+):(%d+)') do
+		if q - at < 1000 then
+			window[#window + 1] = {at + 0, n + 0}
+			recent = recent + n
+		end
+	end
+	room = math.min(MAX, math.floor(credit), max_active - active, per_s - recent)
+end
+
+local popped, dropped, numbers = {}, 0, {}
+if room > 0 then popped = call('ZPOPMIN', QUEUE, room) end
+if #popped > 0 then
+	local users, ends, places = each_second(popped), {}, {}
+	local heard = grace > 0 and call('ZMSCORE', HEARD, unpack(users)) or {}
+	for i, user in ipairs(users) do
+		local number = popped[2 * i]
+		if heard[i] and heard[i] + 0 < silent_since then
+			dropped = dropped + 1
+			spend(number)
+		else
+			numbers[#numbers + 1] = number
+			ends[#ends + 1], ends[#ends + 2] = q + claim_ttl, user
+			places[#places + 1], places[#places + 2] = user, number .. ':0'
+		end
+	end
+	if #ends > 0 then
+		call('ZADD', ACTIVE, unpack(ends))
+		call('HSET', PLACE, unpack(places))
+	end
+	if grace > 0 then call('ZREM', HEARD, unpack(users)) end
+end
+local admitted = #numbers
+local serving = math.max(m[13] + 0, (numbers[admitted] or 0) + 0)
+if admitted > 0 then
+	credit = credit - admitted
+	window[#window + 1] = {q, admitted}
+	local text, last = {}, nil
+	for _, w in ipairs(window) do
+		if last and (last[1] == w[1] or #text > 100) then -- together with the later one: never too early out of the window
+			w[2] = w[2] + last[2]
+			text[#text] = nil
+		end
+		text[#text + 1] = string.format('%.0f:%.0f', w[1], w[2])
+		last = w
+	end
+	call('SET', PACE, table.concat(text, ' '), 'PX', 60000)
+end
+
+-- The rate at which people are admitted while others wait.
+local sum, weight = (m[11] or 0) + 0, (m[12] or 0) + 0
+if busy then
+	local keep = math.exp(-gap / RATE_OVER_MS)
+	sum = sum * keep + (gap > 0 and admitted * 1000 / gap * (1 - keep) or admitted * 1000 / RATE_OVER_MS)
+	weight = weight * keep + 1 - keep
+end
+local waiting = count(QUEUE)
+local rate = weight >= MEASURED and math.floor(sum / weight * 1000) or -1
+if paused or max_active == 0 then rate = 0 end
+
+-- How long they waited: when their number was the last one.
+local WHEN, waited = 'queue:when:' .. tail, -1
+local sampled = (m[16] or 0) + 0
+if admitted > 0 then
+	local middle = numbers[math.floor((admitted + 1) / 2)]
+	local then_ms = call('ZRANGEBYSCORE', WHEN, middle, '+inf', 'LIMIT', 0, 1)[1]
+	waited = then_ms and math.max(0, now - then_ms) or 0
+	call('ZREMRANGEBYSCORE', WHEN, '-inf', '(' .. numbers[1])
+end
+if waiting > 0 and (now - sampled >= 500 or now < sampled) then
+	local last = call('ZRANGE', WHEN, -1, -1, 'WITHSCORES')[2]
+	if not last or last + 0 < seq then call('ZADD', WHEN, seq, string.format('%.0f', now)) end
+	sampled = now
+end
+
+local early = pre >= 0 and call('SCARD', PRE) or 0
+local idle = waiting + active + admitted + early == 0
+active = count(ACTIVE)
+if idle and active == 0 then
+	call('SREM', 'queue:open', string.sub(tail, 2, -2))
+	call('PEXPIRE', PLACE, REMEMBER)
+	call('PEXPIRE', PAST, REMEMBER)
+	call('UNLINK', WHEN)
+	now, credit, sold, busy = 0, cap, false, false
+end
+call('HSET', KEYS[1], 'shift', shift, 'ticked', now, 'rate', rate, 'sold', sold and 1 or 0, 'credit', credit,
+	'busy', waiting > 0 and admits and 1 or 0, 'rate_sum', sum, 'rate_weight', weight, 'serving', serving,
+	'admitted', (m[14] or 0) + admitted, 'sampled', sampled)
+local more = #ended == MAX or #silent == MAX or dropped > 0 or #popped == 2 * MAX
+return {due and 1 or 0, admitted, waiting, active, early, serving, rate, waited, more and 1 or 0}

@@ -1,0 +1,22 @@
+-- Admissions that led to a paid order are used. KEYS: queue:meta:{S}, queue:place:{S}   ARGV: user...
+-- Gives how many there were.
+local call = redis.call
+local places, count = call('HMGET', KEYS[2], unpack(ARGV)), 0
+for i = 1, #ARGV do
+	if places[i] and string.match(places[i], ':[01]$') then count = count + 1 else places[i] = false end
+end
+if count == 0 then return 0 end
+
+local m = call('HMGET', KEYS[1], 'shift', 'ticked', 'base')
+local t = call('TIME')
+local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
+local q, stalled = now - (m[1] or 0), now - (m[2] or now)
+if (stalled > 5000 or stalled < 0) and m[2] ~= '0' then q = now - stalled - (m[1] or 0) end
+local base = (m[3] or 0) + 0
+--include queue_lib
+for i, user in ipairs(ARGV) do
+	if places[i] and call('ZREM', ACTIVE, user) == 1 then
+		remember(user, string.match(places[i], '^%d+'), 'U')
+	end
+end
+return count
