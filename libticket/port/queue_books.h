@@ -1,4 +1,5 @@
-/* queue_books: what the waiting room keeps in the database: the operator's settings, the draws' seeds, the epochs.
+/* queue_books: what the waiting room keeps in the database: the operator's settings, the draws' seeds, the epochs; and
+ * what it must know from there: whether all seats are sold.
  * Calls, errors, ownership and thread as in port/orders.h. */
 #ifndef TK_QUEUE_BOOKS_H
 #define TK_QUEUE_BOOKS_H
@@ -27,26 +28,37 @@ struct queue_settings_poll {
 struct queue_setting_put {
 	struct port_call call;
 	struct queue_setting setting;
+	bool found; /* out: false: no such schedule */
+};
+
+/* Is every seat of these schedules sold? One without seats is not. */
+struct queue_sold_out_poll {
+	struct port_call call;
+	const int64_t *ids;
+	unsigned count;
+	bool *sold_out; /* the caller's, room for count, in the order of ids */
 };
 
 /* The draw of a schedule with an opening time: made when first asked for (32 bytes of getrandom, kept by whoever comes
  * first), so that its commitment is public before anyone enters. */
+enum { QUEUE_SEED = 32 };
 struct queue_draw {
 	struct port_call call;
 	int64_t schedule, opens_at_ms;
-	uint8_t candidate[32]; /* in */
-	uint8_t seed[32];      /* out */
-	int64_t count;         /* out: how many were drawn; -1: not yet */
+	uint8_t candidate[QUEUE_SEED]; /* in */
+	uint8_t seed[QUEUE_SEED];      /* out */
+	int64_t count;                 /* out: how many were drawn; -1: not yet */
 };
 struct queue_draw_done {
 	struct port_call call;
-	int64_t schedule, count;
+	int64_t schedule, count; /* the first count stands */
 };
 
 struct queue_books {
 	void (*epoch)(struct queue_books *, struct queue_epoch_next *);
 	void (*settings)(struct queue_books *, struct queue_settings_poll *);
 	void (*put)(struct queue_books *, struct queue_setting_put *);
+	void (*sold_out)(struct queue_books *, struct queue_sold_out_poll *);
 	void (*draw)(struct queue_books *, struct queue_draw *);
 	void (*drawn)(struct queue_books *, struct queue_draw_done *);
 };
