@@ -124,7 +124,8 @@ struct queue_hear {
 	const int64_t *users;
 	unsigned count; /* <= QUEUE_BATCH_MAX */
 	struct queue_rules rules;
-	uint8_t *status; /* enum queue_status, the caller's; untouched in a new life */
+	uint8_t *status;  /* enum queue_status, the caller's; untouched in a new life */
+	int64_t *ends_ms; /* of the ACTIVE, unix ms; the caller's, or NULL */
 	bool new_life;
 };
 

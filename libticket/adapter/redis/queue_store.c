@@ -344,10 +344,13 @@ static bool read_hear(struct queue_hear *k, const redisReply *r)
 {
 	k->new_life = is_int(r, NEW_LIFE);
 	if (k->new_life) return true;
-	if (r->type != REDIS_REPLY_STRING || r->len != k->count) return false;
+	const redisReply *digits = is_array(r, 2) ? r->element[0] : r;
+	size_t end = 1;
+	if (digits->type != REDIS_REPLY_STRING || digits->len != k->count) return false;
 	for (unsigned i = 0; i < k->count; i++) {
-		k->status[i] = (uint8_t)(r->str[i] - '0');
+		k->status[i] = (uint8_t)(digits->str[i] - '0');
 		if (k->status[i] >= QUEUE_STATUSES) return false;
+		if (k->ends_ms) k->ends_ms[i] = k->status[i] == QUEUE_ACTIVE ? redis_reply_int(r, end++) : TIME_NONE;
 	}
 	return true;
 }

@@ -1,5 +1,6 @@
 -- Many users are heard of. KEYS: queue:meta:{S}   ARGV: run_id, grace ms, active ttl ms, user...
--- Gives one digit a user, the number of enum queue_status; -1 in a new life.
+-- Gives one digit a user, the number of enum queue_status, and after them, where somebody is admitted, the end of each
+-- admission; -1 in a new life.
 local call, grace, ttl = redis.call, ARGV[2] + 0, ARGV[3] + 0
 local m = call('HMGET', KEYS[1], 'run', 'shift', 'ticked', 'base', 'sold', 'pre')
 if m[1] ~= ARGV[1] then return -1 end
@@ -9,7 +10,7 @@ local q, stalled = now - m[2], now - m[3]
 if (stalled > 5000 or stalled < 0) and m[3] ~= '0' then q = m[3] - m[2] end
 local base, sold, pre = m[4] + 0, m[5] ~= '0', m[6] + 0
 --include queue_lib
-local users, digit, write = {unpack(ARGV, 4)}, {}, {}
+local users, digit, write, reply = {unpack(ARGV, 4)}, {}, {}, {''}
 local waiting = call('ZMSCORE', QUEUE, unpack(users))
 local heard = grace > 0 and call('ZMSCORE', HEARD, unpack(users)) or {}
 local function in_line(user, number, last)
@@ -26,7 +27,11 @@ local function in_line(user, number, last)
 end
 local function elsewhere(user)
 	local number, state = string.match(call('HGET', PLACE, user) or '', '^(%d+):(.)')
-	if state == '0' or state == '1' then return claim(user, number, state, ttl) and '3' or '5' end
+	if state == '0' or state == '1' then
+		local ends = claim(user, number, state, ttl)
+		if ends then reply[#reply + 1] = ends + now - q end
+		return ends and '3' or '5'
+	end
 	if state then return state == 'U' and '4' or '5' end
 	local early = pre >= 0 and call('SISMEMBER', PRE, user) == 1 and call('SISMEMBER', LEFT, user) == 0
 	return early and '1' or '0'
@@ -35,4 +40,5 @@ for i, user in ipairs(users) do
 	digit[i] = waiting[i] and in_line(user, waiting[i], heard[i]) or elsewhere(user)
 end
 if #write > 0 then call('ZADD', HEARD, unpack(write)) end
-return table.concat(digit)
+reply[1] = table.concat(digit)
+return #reply > 1 and reply or reply[1]
