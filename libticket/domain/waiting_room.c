@@ -19,14 +19,15 @@ const enum queue_status QUEUE_NEXT[QUEUE_STATUSES][QUEUE_MOVES] = {
 	[QUEUE_SOLD_OUT] = { [QM_SELL_OUT] = QUEUE_SOLD_OUT, [QM_REOPEN] = QUEUE_WAITING, [QM_EXPIRE] = QUEUE_EXPIRED },
 };
 
-enum { POLL_NEAR_MS = 1000, POLL_FAR_MS = 9000, POLL_SPREAD_MS = 1000, POLL_PER_ETA_S_MS = 100, POLL_OFTENEST_MS = 200 };
+enum { POLL_NEAR_MS = 1000, POLL_FAR_MS = 9000, POLL_SPREAD_MS = 1000, POLL_OFTENEST_MS = 200 };
+enum { POLL_PER_ETA_S_MS = 100 };
 
 int64_t queue_eta_s(int64_t rank, int64_t rate_milli, int64_t admit_per_s)
 {
 	if (rank <= 0) return rank == 0 ? 0 : -1;
 	if (rate_milli < 0) rate_milli = admit_per_s > INT64_MAX / 1000 ? INT64_MAX : admit_per_s * 1000;
 	if (rate_milli <= 0 || rank > INT64_MAX / 2000) return -1;
-	return (rank * 1000 + rate_milli - 1) / rate_milli;
+	return (rank * 1000 - 1) / rate_milli + 1;
 }
 
 /* Neighbours in the line far apart, the same place always the same. */

@@ -1,5 +1,6 @@
 /* waiting_room: places, their states, how long to wait and when to ask again, the draw's order.
- * Times are ms; numbers count from 1 in the order of arrival (or of the draw). Pure: no I/O, no clock, no allocation. */
+ * Times are ms; numbers count from 1 in the order of arrival (or of the draw).
+ * Pure: no I/O, no clock, no allocation. */
 #ifndef TK_WAITING_ROOM_H
 #define TK_WAITING_ROOM_H
 
@@ -27,8 +28,8 @@ struct queue_place {
 	int64_t number, epoch; /* number 0: none yet (PRE_QUEUE) */
 	int64_t rank;          /* 1 is next, 0 admitted, -1: has none */
 	int64_t total;         /* waiting; PRE: who came early too */
-	int64_t rate_milli;    /* users admitted per 1000 s while others waited, over the last 10 s or so; 0: nobody is being
-	                        * admitted (paused); -1: not measured yet */
+	int64_t rate_milli;    /* users admitted per 1000 s while others waited, over the last 10 s or so; 0: nobody is
+	                        * being admitted (paused); -1: not measured yet */
 	int64_t expires_ms;    /* unix ms; TIME_NONE unless ACTIVE */
 };
 

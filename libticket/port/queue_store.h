@@ -21,8 +21,8 @@
  * A clock that steps back is treated the same. What is told to clients is shifted back.
  *
  * After Redis lost or forgot (another run_id, or no meta at all) a script answers QUEUE_NEW_LIFE: the caller draws an
- * epoch from the database (queue_epoch, 0 at first) and calls `revive`; numbers then go on above epoch * 10^9, above any
- * issued before; those with a token come back by it, at their old number. What an old snapshot has stays as it is.
+ * epoch from the database (queue_epoch, 0 at first) and calls `revive`; numbers then go on above epoch * 10^9, above
+ * any issued before; those with a token come back by it, at their old number. What an old snapshot has stays as it is.
  * The epoch of a number is number / 10^9, so that a place always has the same token.
  *
  * Errors, ownership, thread as in port/seat_lock.h. A call that failed may have acted; every call may be repeated. */
@@ -43,7 +43,7 @@ struct queue_rules {
 
 /* Enter, status: what stands there now. Being asked for counts as being heard of, and claims an admission. */
 enum queue_verdict {
-	QUEUE_PLACED,   /* `place` says where. enter, sold out: SOLD_OUT with number 0 for who had no place; none was made */
+	QUEUE_PLACED,   /* `place` says where. enter, sold out: SOLD_OUT with number 0 for who had no place; it made none */
 	QUEUE_NO_PLACE, /* status only: not in the queue */
 	QUEUE_NEW_LIFE
 };
@@ -98,7 +98,7 @@ struct queue_tick {
 	int64_t admitted, waiting, active, pre; /* admitted in this round; the others now */
 	int64_t serving;      /* the largest number admitted so far */
 	int64_t rate_milli;   /* as in struct queue_place */
-	int64_t waited_ms;    /* how long those admitted in this round waited (the middle one, within 0.5 s); -1: nobody was */
+	int64_t waited_ms;    /* how long the middle one of those admitted in this round waited (within 0.5 s); -1: none */
 	bool more;            /* a bound of the round was reached: call again at once */
 };
 
@@ -144,7 +144,7 @@ struct queue_number_pre {
 	uint64_t daemon;      /* who holds the lease; another's: nothing is done */
 	const int64_t *users; /* in the order of the draw, from `first_number` on */
 	unsigned count;       /* <= QUEUE_BATCH_MAX, also 0 */
-	int64_t first_number; /* 1 in the first piece: place in the draw; the store adds what was issued before, if anything */
+	int64_t first_number; /* 1 in the first piece: place in the draw; the store adds what was issued before, if any */
 	bool finish; /* this was the last piece: the draw is done */
 	bool mine;   /* out */
 	struct queue_rules rules;

@@ -34,7 +34,10 @@ static EVP_MAC_CTX *keyed(const void *key, size_t n)
 	EVP_MAC_free(hmac); /* the context keeps it */
 	must(ctx != NULL);
 	char sha256[] = "SHA256";
-	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0), OSSL_PARAM_construct_end()};
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
+		OSSL_PARAM_construct_end(),
+	};
 	must(EVP_MAC_init(ctx, key, n, params) == 1);
 	return ctx;
 }

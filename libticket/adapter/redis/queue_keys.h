@@ -4,12 +4,33 @@
 
 #include "adapter/redis/client.h"
 
-static inline void key_meta(struct redis_args *a, int64_t schedule) { redis_arg_key(a, "queue:meta:{", schedule, "}"); }
-static inline void key_queue(struct redis_args *a, int64_t schedule) { redis_arg_key(a, "queue:{", schedule, "}"); }
-static inline void key_heard(struct redis_args *a, int64_t schedule) { redis_arg_key(a, "queue:heard:{", schedule, "}"); }
-static inline void key_active(struct redis_args *a, int64_t schedule) { redis_arg_key(a, "queue:active:{", schedule, "}"); }
-static inline void key_place(struct redis_args *a, int64_t schedule) { redis_arg_key(a, "queue:place:{", schedule, "}"); }
-static inline void key_pre(struct redis_args *a, int64_t schedule) { redis_arg_key(a, "queue:pre:{", schedule, "}"); }
-static inline void key_lease(struct redis_args *a, int64_t schedule) { redis_arg_key(a, "queue:lease:{", schedule, "}"); }
+static inline void key_meta(struct redis_args *a, int64_t schedule)
+{
+	redis_arg_key(a, "queue:meta:{", schedule, "}");
+}
+static inline void key_queue(struct redis_args *a, int64_t schedule)
+{
+	redis_arg_key(a, "queue:{", schedule, "}");
+}
+static inline void key_heard(struct redis_args *a, int64_t schedule)
+{
+	redis_arg_key(a, "queue:heard:{", schedule, "}");
+}
+static inline void key_active(struct redis_args *a, int64_t schedule)
+{
+	redis_arg_key(a, "queue:active:{", schedule, "}");
+}
+static inline void key_place(struct redis_args *a, int64_t schedule)
+{
+	redis_arg_key(a, "queue:place:{", schedule, "}");
+}
+static inline void key_pre(struct redis_args *a, int64_t schedule)
+{
+	redis_arg_key(a, "queue:pre:{", schedule, "}");
+}
+static inline void key_lease(struct redis_args *a, int64_t schedule)
+{
+	redis_arg_key(a, "queue:lease:{", schedule, "}");
+}
 
 #endif

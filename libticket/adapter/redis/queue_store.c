@@ -16,9 +16,8 @@ static struct redis *redis_of(struct queue_store *s) { return container_of(s, st
 
 static const struct tk_err ODD_REPLY = {TK_INTERNAL, __FILE_NAME__, "a script's reply is not as agreed"};
 
-static bool is_array(const redisReply *reply, size_t n) { return reply->type == REDIS_REPLY_ARRAY && reply->elements >= n; }
-
-static bool is_int(const redisReply *reply, int64_t v) { return reply->type == REDIS_REPLY_INTEGER && reply->integer == v; }
+static bool is_array(const redisReply *r, size_t n) { return r->type == REDIS_REPLY_ARRAY && r->elements >= n; }
+static bool is_int(const redisReply *r, int64_t v) { return r->type == REDIS_REPLY_INTEGER && r->integer == v; }
 
 /* Members and cursors come as text; numbers in it are ours. -1: none. */
 static int64_t number_in(const redisReply *r)
@@ -144,7 +143,8 @@ static void leave(struct queue_store *s, struct queue_leave *k)
 
 static void used(struct queue_store *s, struct queue_used *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_USED, .keys = 2, .bind = bind_used, .replied = just_answer};
+	static const struct redis_op OP = {.script = SCRIPT_QUEUE_USED, .keys = 2, .bind = bind_used,
+		.replied = just_answer};
 	assert(k->count > 0 && k->count <= QUEUE_BATCH_MAX);
 	redis_call(redis_of(s), &OP, &k->call);
 }
@@ -485,8 +485,8 @@ void redis_queue_store_init(struct redis_queue_store *s, struct redis *r)
 {
 	*s = (struct redis_queue_store){
 		.port = {.enter = enter, .status = status, .leave = leave, .verify = verify, .used = used, .tick = tick,
-			.look = look, .slice = slice, .hear = hear, .scan_pre = scan_pre, .number_pre = number_pre, .revive = revive,
-			.open = open_schedules},
+			.look = look, .slice = slice, .hear = hear, .scan_pre = scan_pre, .number_pre = number_pre,
+			.revive = revive, .open = open_schedules},
 		.redis = r,
 	};
 }

@@ -1,5 +1,5 @@
-/* redis_queue_store: the port queue_store on Redis; rules are in lua/queue_*.lua, keys in port/queue_store.h. Needs
- * Redis 7. The scripts are told the run_id that this connection saw when it was made, as in adapter/redis/seat_lock.h. */
+/* redis_queue_store: the port queue_store on Redis; rules are in lua/queue_*.lua, keys in port/queue_store.h.
+ * Needs Redis 7. The scripts are told the run_id that this connection saw when it was made: see redis/seat_lock.h. */
 #ifndef TK_REDIS_QUEUE_STORE_H
 #define TK_REDIS_QUEUE_STORE_H
 

@@ -9,6 +9,7 @@ local q, stalled = now - m[1], now - m[2]
 if (stalled > 5000 or stalled < 0) and m[2] ~= '0' then q = m[2] - m[1] end
 local base, pre = m[3] + 0, m[4] + 0
 --include queue_lib
+local early = wanted == '0' or wanted == '-1'
 local function meant(number) return wanted == '0' or number == wanted end
 
 local waiting = call('ZSCORE', QUEUE, user)
@@ -25,8 +26,9 @@ if state and meant(number) and not (waiting and expire) then
 	if not expire then forget(user) end
 end
 if pre > 0 and call('SISMEMBER', PRE, user) == 1 then -- the draw is under way, its set stays as it is
-	if (waiting and meant(waiting)) or (not waiting and (wanted == '0' or wanted == '-1')) then call('SADD', LEFT, user) end
-elseif pre == 0 and (wanted == '0' or wanted == '-1') then
+	local meant_early = not waiting and early or waiting and meant(waiting)
+	if meant_early then call('SADD', LEFT, user) end
+elseif pre == 0 and early then
 	call('SREM', PRE, user)
 end
 return 1

@@ -3,8 +3,8 @@
 local REMEMBER = 600000
 local tail = string.match(KEYS[1], '{.*')
 local QUEUE, HEARD, ACTIVE = 'queue:' .. tail, 'queue:heard:' .. tail, 'queue:active:' .. tail
-local PLACE, PAST, PRE, LEFT = 'queue:place:' .. tail, 'queue:past:' .. tail, 'queue:pre:' .. tail, 'queue:left:' .. tail
-local SPENT = 'queue:spent:' .. tail
+local PLACE, PAST, SPENT = 'queue:place:' .. tail, 'queue:past:' .. tail, 'queue:spent:' .. tail
+local PRE, LEFT = 'queue:pre:' .. tail, 'queue:left:' .. tail
 
 -- Somebody came where nobody was: admission looks at the schedule from now on.
 local function wake()

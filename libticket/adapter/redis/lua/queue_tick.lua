@@ -1,9 +1,9 @@
 -- One round of admission, by who holds the lease.
 -- KEYS: queue:meta:{S}, queue:lease:{S}
--- ARGV: run_id, daemon, lease ms, max active, admit per s, paused, sold out, drawn, opens at, '1' if there is an opening,
+-- ARGV: run_id, daemon, lease ms, max active, admit per s, paused, sold out, drawn, opens at, '1' if it opens at all,
 -- grace ms, claim ttl ms
--- Gives {draw due, admitted, waiting, active, pre, serving, rate, waited ms, more}; 0 when the lease is another's, -1 in a
--- new life.
+-- Gives {draw due, admitted, waiting, active, pre, serving, rate, waited ms, more}; 0 when the lease is another's,
+-- -1 in a new life.
 local MAX, STALL_MS, RATE_OVER_MS, MEASURED = 200, 5000, 10000, 0.2
 local call = redis.call
 local m = call('HMGET', KEYS[1], 'run', 'shift', 'ticked', 'rate', 'sold', 'pre', 'base', 'seq', 'credit', 'busy',
@@ -136,7 +136,7 @@ if admitted > 0 then
 	window[#window + 1] = {q, admitted}
 	local text, last = {}, nil
 	for _, w in ipairs(window) do
-		if last and (last[1] == w[1] or #text > 100) then -- together with the later one: never too early out of the window
+		if last and (last[1] == w[1] or #text > 100) then -- with the later one: never out of the window too early
 			w[2] = w[2] + last[2]
 			text[#text] = nil
 		end

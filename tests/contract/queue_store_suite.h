@@ -1,0 +1,41 @@
+/* queue_store_suite: what every implementation of the port queue_store must do, as tests over a small world.
+ * A program gives a world in its group setup (*state; NULL: everything is skipped) and calls queue_store_suite. */
+#ifndef TK_QUEUE_STORE_SUITE_H
+#define TK_QUEUE_STORE_SUITE_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "port/queue_store.h"
+
+struct queue_world {
+	struct queue_store *store;
+	int64_t schedule; /* of the test that runs; the suite counts on from what the program chose */
+	struct queue_rules rules;
+	void (*turn)(struct queue_world *w); /* lets answers arrive */
+	void (*pass)(struct queue_world *w, int64_t ms);
+	int64_t (*now_ms)(struct queue_world *w); /* the store's clock */
+	void (*lose)(struct queue_world *w);      /* all keys of the schedule */
+	void (*restart)(struct queue_world *w);   /* another life of the store, with all that was there */
+};
+int queue_store_suite(const char *name, CMFixtureFunction setup, CMFixtureFunction teardown);
+
+enum queue_call {
+	CALL_ENTER, CALL_STATUS, CALL_LEAVE, CALL_VERIFY, CALL_USED, CALL_TICK, CALL_LOOK, CALL_SLICE, CALL_HEAR, CALL_SCAN,
+	CALL_NUMBER, CALL_REVIVE, CALL_OPEN
+};
+struct tk_err suite_call(struct queue_world *w, enum queue_call which, struct port_call *c); /* any answer */
+
+/* Single calls that wait for their answer and demand TK_OK; for programs with tests of their own. */
+struct queue_place suite_enter(struct queue_world *w, int64_t user); /* demands a place */
+struct queue_place suite_enter_with(struct queue_world *w, int64_t user, int64_t token_number);
+struct queue_place suite_status(struct queue_world *w, int64_t user); /* QUEUE_NOBODY: has none */
+void suite_revive(struct queue_world *w, int64_t epoch, int64_t number_seen);
+enum queue_verdict suite_verdict(struct queue_world *w, int64_t user); /* of status */
+void suite_leave(struct queue_world *w, int64_t user);
+struct queue_tick suite_tick(struct queue_world *w, int64_t max_active); /* demands the lease; 1,000,000 a second */
+
+#endif

@@ -1,0 +1,254 @@
+/* The waiting room when Redis is emptied, killed, or comes back from an old snapshot, in mid-queue; its keys; the draw
+ * of many. */
+#include "contract/queue_store_suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "adapter/redis/client.h"
+#include "adapter/redis/queue_store.h"
+#include "runtime/loop.h"
+#include "runtime/when.h"
+#include "support/redis_server.h"
+
+enum { DAEMON = 1 };
+
+struct rig {
+	struct queue_world world;
+	struct redis_server server;
+	struct loop *loop;
+	struct redis *redis;
+	struct redis_queue_store store;
+};
+
+static void turn(struct queue_world *w) { loop_turn(container_of(w, struct rig, world)->loop, 10); }
+
+static void await_ready(struct rig *r)
+{
+	for (int i = 0; i < 500 && !redis_ready(r->redis); i++) loop_turn(r->loop, 10);
+	assert_true(redis_ready(r->redis));
+}
+
+static int setup_with(void **state, const char *const *args)
+{
+	struct rig *r = calloc(1, sizeof *r);
+	*state = r;
+	r->loop = loop_create();
+	if (!redis_server_start(&r->server, args)) return 0;
+	r->redis = redis_create(r->loop, &(struct redis_settings){.url = r->server.url, .timeout_ms = 5000}, NULL);
+	redis_queue_store_init(&r->store, r->redis);
+	r->world = (struct queue_world){.store = &r->store.port, .schedule = 42, .turn = turn,
+		.rules = {.opens_at_ms = TIME_NONE, .active_ttl_ms = 120000, .claim_ttl_ms = 30000, .grace_ms = 300000}};
+	await_ready(r);
+	return 0;
+}
+
+static int setup(void **state) { return setup_with(state, NULL); }
+
+static int setup_durable(void **state)
+{
+	static const char *const ARGS[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
+	return setup_with(state, ARGS);
+}
+
+static int teardown(void **state)
+{
+	struct rig *r = *state;
+	redis_destroy(r->redis);
+	loop_destroy(r->loop);
+	redis_server_finish(&r->server);
+	free(r);
+	return 0;
+}
+
+static struct rig *rig(void **state)
+{
+	struct rig *r = *state;
+	if (r->server.pid == 0) skip();
+	return r;
+}
+
+static void restart(struct rig *r)
+{
+	redis_server_kill(&r->server);
+	for (int i = 0; i < 500 && redis_ready(r->redis); i++) loop_turn(r->loop, 10);
+	redis_server_restart(&r->server);
+	await_ready(r);
+}
+
+static void assert_waiting(struct queue_world *w, int64_t user, int64_t number, int64_t rank)
+{
+	struct queue_place p = suite_status(w, user);
+	assert_int_equal(p.status, QUEUE_WAITING);
+	assert_int_equal(p.number, number);
+	assert_int_equal(p.rank, rank);
+}
+
+static void the_line_is_the_contracts(void **state)
+{
+	struct rig *r = rig(state);
+	char text[64];
+	suite_revive(&r->world, 0, 0);
+	for (int64_t user = 5; user < 8; user++) suite_enter(&r->world, user);
+	assert_true(redis_server_text(&r->server, text, sizeof text, "TYPE", "queue:{42}", NULL));
+	assert_string_equal(text, "zset");
+	assert_int_equal(redis_server_do(&r->server, "ZCARD", "queue:{42}", NULL), 3);
+	assert_int_equal(redis_server_do(&r->server, "ZRANK", "queue:{42}", "7", NULL), 2);
+	suite_tick(&r->world, 1);
+	assert_int_equal(redis_server_do(&r->server, "ZRANK", "queue:{42}", "7", NULL), 1);
+	assert_int_equal(redis_server_do(&r->server, "ZRANK", "queue:active:{42}", "5", NULL), 0);
+	assert_int_equal(redis_server_do(&r->server, "ZCARD", "queue:heard:{42}", NULL), 2);
+}
+
+static void flushall_in_mid_queue_loses_nobodys_place(void **state)
+{
+	enum { USERS = 300 };
+	struct rig *r = rig(state);
+	struct queue_world *w = &r->world;
+	suite_revive(w, 0, 0);
+	for (int64_t user = 1; user <= USERS; user++) suite_enter(w, user);
+	suite_tick(w, 10);
+	redis_server_do(&r->server, "FLUSHALL", NULL);
+	assert_int_equal(suite_verdict(w, 50), QUEUE_NEW_LIFE);
+	suite_revive(w, 1, 0);
+	assert_int_equal(suite_enter(w, 900).number, QUEUE_EPOCH_NUMBERS + 1);
+	for (int64_t i = 0; i < USERS; i++) { /* in whatever order */
+		int64_t user = 1 + i * 77 % USERS;
+		assert_int_equal(suite_enter_with(w, user, user).number, user);
+	}
+	for (int64_t user = 1; user <= USERS; user++) assert_waiting(w, user, user, user);
+	assert_waiting(w, 900, QUEUE_EPOCH_NUMBERS + 1, USERS + 1);
+	assert_int_equal(suite_tick(w, 10).active, 10);
+}
+
+static void a_killed_redis_with_a_log_forgets_nothing(void **state)
+{
+	struct rig *r = rig(state);
+	struct queue_world *w = &r->world;
+	suite_revive(w, 0, 0);
+	for (int64_t user = 1; user <= 20; user++) suite_enter(w, user);
+	suite_tick(w, 3);
+	suite_status(w, 1);
+	suite_leave(w, 7);
+	restart(r);
+	assert_int_equal(suite_verdict(w, 5), QUEUE_NEW_LIFE);
+	suite_revive(w, 1, 0);
+	assert_int_equal(suite_status(w, 1).status, QUEUE_ACTIVE);
+	assert_waiting(w, 4, 4, 1);
+	assert_waiting(w, 20, 20, 16);
+	struct queue_tick t = suite_tick(w, 3); /* the lease is ours still */
+	assert_int_equal(t.admitted, 0);
+	assert_int_equal(t.active, 3);
+	assert_int_equal(suite_enter(w, 21).number, QUEUE_EPOCH_NUMBERS + 1);
+}
+
+static void an_old_snapshot_is_known_for_what_it_is(void **state)
+{
+	struct rig *r = rig(state);
+	struct queue_world *w = &r->world;
+	suite_revive(w, 0, 0);
+	for (int64_t user = 1; user <= 10; user++) suite_enter(w, user);
+	suite_tick(w, 2);
+	assert_true(redis_server_do(&r->server, "SAVE", NULL) >= 0);
+	for (int64_t user = 11; user <= 20; user++) suite_enter(w, user);
+	suite_tick(w, 5); /* 3, 4, 5: forgotten again */
+	restart(r);
+	assert_int_equal(redis_server_do(&r->server, "ZCARD", "queue:{42}", NULL), 8);
+	assert_int_equal(suite_verdict(w, 15), QUEUE_NEW_LIFE);
+	suite_revive(w, 1, 20);
+	assert_int_equal(suite_status(w, 1).status, QUEUE_ACTIVE);
+	assert_waiting(w, 3, 3, 1);
+	assert_int_equal(suite_enter(w, 30).number, QUEUE_EPOCH_NUMBERS + 1);
+	for (int64_t user = 20; user >= 11; user--) assert_int_equal(suite_enter_with(w, user, user).number, user);
+	for (int64_t user = 3; user <= 20; user++) assert_waiting(w, user, user, user - 2);
+	assert_waiting(w, 30, QUEUE_EPOCH_NUMBERS + 1, 19);
+	struct queue_tick t = suite_tick(w, 5);
+	assert_int_equal(t.admitted, 3);
+	assert_int_equal(t.active, 5);
+	assert_int_equal(suite_status(w, 5).status, QUEUE_ACTIVE);
+}
+
+static void a_killed_redis_is_unavailable(void **state)
+{
+	struct rig *r = rig(state);
+	struct queue_place_call k = {.schedule = 42, .user = 1, .rules = r->world.rules};
+	suite_revive(&r->world, 0, 0);
+	redis_server_kill(&r->server);
+	assert_int_equal(suite_call(&r->world, CALL_ENTER, &k.call).kind, TK_UNAVAILABLE);
+}
+
+/* --- the draw of many --- */
+
+enum { EARLY = 100000 };
+
+static void enter_early(struct rig *r)
+{
+	redis_server_do(&r->server, "EVAL",
+		"for i = 1, 100000 do redis.call('SADD', KEYS[1], string.format('%.0f', 9007199254740991 - i * 7)) end "
+		"redis.call('HSET', KEYS[2], 'pre', 0)", "2", "queue:pre:{42}", "queue:meta:{42}", NULL);
+}
+
+static void scan(struct rig *r, int64_t *users)
+{
+	int64_t found[QUEUE_SCAN_MAX];
+	struct queue_scan_pre k = {.schedule = 42, .users = found};
+	unsigned n = 0;
+	do {
+		assert_int_equal(suite_call(&r->world, CALL_SCAN, &k.call).kind, TK_OK);
+		for (unsigned i = 0; i < k.count && n < EARLY; i++) users[n++] = found[i];
+	} while (k.cursor);
+	assert_int_equal(n, EARLY);
+}
+
+static long long slowest_us(struct rig *r)
+{
+	char text[64];
+	const char *longest = "local us = 0 for _, e in ipairs(redis.call('SLOWLOG', 'GET', 1000)) do "
+		"if e[4][1] ~= 'EVAL' and e[4][1] ~= 'SLOWLOG' then us = math.max(us, e[3]) end end return us .. ''";
+	assert_true(redis_server_text(&r->server, text, sizeof text, "EVAL", longest, "0", NULL));
+	return atoll(text);
+}
+
+static void a_hundred_thousand_are_numbered_in_pieces(void **state)
+{
+	struct rig *r = rig(state);
+	struct queue_world *w = &r->world;
+	int64_t *users = calloc(EARLY, sizeof *users);
+	suite_revive(w, 0, 0);
+	enter_early(r);
+	w->rules.opens_at_ms = 1; /* long ago */
+	redis_server_do(&r->server, "CONFIG", "SET", "slowlog-log-slower-than", "3000", NULL);
+	int64_t began = loop_now_us();
+	struct queue_tick t = suite_tick(w, 1000);
+	assert_true(t.draw_due);
+	assert_int_equal(t.pre, EARLY);
+	scan(r, users);
+	for (int64_t at = 0; at < EARLY; at += QUEUE_BATCH_MAX) {
+		struct queue_number_pre k = {.schedule = 42, .daemon = DAEMON, .users = users + at, .count = QUEUE_BATCH_MAX,
+			.first_number = at + 1, .finish = at + QUEUE_BATCH_MAX == EARLY, .rules = w->rules};
+		assert_int_equal(suite_call(w, CALL_NUMBER, &k.call).kind, TK_OK);
+		assert_true(k.mine);
+	}
+	double seconds = (double)(loop_now_us() - began) / 1e6;
+	print_message("%d numbered in %.2f s, slowest call %lld us\n", EARLY, seconds, slowest_us(r));
+	assert_true(seconds < 5);
+	assert_true(slowest_us(r) < 20000); /* 5 ms on a machine of its own */
+	assert_waiting(w, users[0], 1, 1);
+	assert_waiting(w, users[EARLY - 1], EARLY, EARLY);
+	assert_waiting(w, users[777], 778, 778);
+	assert_int_equal(suite_enter(w, 5).number, EARLY + 1);
+	free(users);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_line_is_the_contracts, setup, teardown),
+		cmocka_unit_test_setup_teardown(flushall_in_mid_queue_loses_nobodys_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_killed_redis_with_a_log_forgets_nothing, setup_durable, teardown),
+		cmocka_unit_test_setup_teardown(an_old_snapshot_is_known_for_what_it_is, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_killed_redis_is_unavailable, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_hundred_thousand_are_numbered_in_pieces, setup, teardown),
+	};
+	return cmocka_run_group_tests_name("queue_store: Redis restarted", tests, NULL, NULL);
+}
