@@ -1,23 +1,22 @@
-/* revive_queue: rows shared by every use case that finds Redis to have lost a queue: the next epoch (PostgreSQL), then the
- * queue's numbers go on above it (Redis). Several daemons may do it at once: the first one's epoch stands.
+/* revive_queue: the row shared by every use case that finds Redis to have lost a queue (also: never to have had it).
+ * Backstage does it once for all who ask: the next epoch (PostgreSQL), then the queue's numbers go on above it (Redis).
  *
- *     [NEXT_EPOCH] = { "next_epoch", next_epoch, epoch_given }, [REVIVE] = { "revive", revive, revived } */
+ *     [REVIVE] = { "revive", revive, revived }
+ *
+ * Thread: the shard's. */
 #ifndef TK_REVIVE_QUEUE_H
 #define TK_REVIVE_QUEUE_H
 
+#include "api/app/seating.h"
 #include "api/app/services.h"
-#include "port/queue_books.h"
-#include "port/queue_store.h"
 
 enum { REVIVALS_MAX = 3 };
 
 struct revive_queue {
-	struct queue_epoch_next epoch;
-	struct queue_revive revive;
+	struct seating_ask ask;
 	unsigned times;
 };
-bool revive_queue_may(struct revive_queue *r); /* false: tried often enough, give up */
-void revive_queue_ask_epoch(struct revive_queue *r, struct services *s, struct flow *f, int64_t schedule);
-void revive_queue_ask_store(struct revive_queue *r, struct services *s, struct flow *f, int64_t number_seen);
+bool revive_queue_may(struct revive_queue *r, struct tk_err *ret); /* false: tried often enough, *ret says so */
+void revive_queue_ask(struct revive_queue *r, struct services *s, struct flow *f, int64_t schedule);
 
 #endif

@@ -257,7 +257,7 @@ static bool is_known_already(struct seating *s, const struct seating_ask *a)
 	const struct known *k = known_of(s, a->schedule);
 
 	if (a->need == NEED_MAP) return seating_map(s, a->schedule) != NULL;
-	if (a->need == NEED_RELOAD || !seating_find(s, a->schedule)) return false;
+	if (a->need == NEED_RELOAD || a->need == NEED_QUEUE || !seating_find(s, a->schedule)) return false;
 	return a->need == NEED_SCHEDULE || loop_now_ms(s->loop) - k->copy->news->plan_as_of_ms <= PLAN_FRESH_MS;
 }
 

@@ -36,7 +36,8 @@ enum seating_need {
 	NEED_SCHEDULE, /* the row and the plan */
 	NEED_PLAN,	   /* the plan again: a seat is missing in it */
 	NEED_MAP,	   /* a map that is at most 1 s behind */
-	NEED_RELOAD	   /* Redis forgot the sold and pending seats: load them again (single flight) */
+	NEED_RELOAD,   /* Redis forgot the sold and pending seats: load them again (single flight) */
+	NEED_QUEUE	   /* Redis forgot the waiting room: its numbers go on above all issued before (single flight) */
 };
 struct seating_ask {
 	struct port_call call;

@@ -16,6 +16,10 @@ struct backstage;
 struct after_payment;
 struct metrics_sheet;
 struct rate_limit;
+struct queue_store;
+struct queue_token;
+struct queue_books;
+struct queue_board;
 
 struct services {
 	const struct config *config;
@@ -27,6 +31,10 @@ struct services {
 	struct event_out *events;
 	struct seating *seating;
 	struct backstage *backstage;
+	struct queue_store *queue;
+	struct queue_token *tokens;
+	struct queue_books *books;
+	struct queue_board *board;
 	struct after_payment *after_payment;
 	struct metrics_sheet *metrics;
 	struct rate_limit *rate_limit; /* of the process; NULL: no limit */

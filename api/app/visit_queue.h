@@ -1,10 +1,11 @@
-/* visit_queue: enter the waiting room, or see where one stands. One round trip; after Redis lost the queue one more to the
- * database for a new epoch and one to revive it.
+/* visit_queue: enter the waiting room, or see where one stands. One round trip; a new life of the store costs one more
+ * to the database for an epoch and one to revive the queue.
  * Ownership: the caller's memory until `flow.done`. Thread: the shard's. */
 #ifndef TK_VISIT_QUEUE_H
 #define TK_VISIT_QUEUE_H
 
 #include "api/app/find_schedule.h"
+#include "api/app/queue_board.h"
 #include "api/app/revive_queue.h"
 #include "port/queue_store.h"
 #include "port/queue_token.h"
@@ -31,17 +32,25 @@ struct visit_queue {
 	/* out */
 	enum visit_outcome outcome;
 	struct queue_place_call call; /* call.place */
-	char sealed[QUEUE_TOKEN_TEXT];
-	int64_t eta_s; /* -1: nobody can say */
-	int64_t poll_after_ms;
 	/* between */
 	struct find_schedule find;
+	struct queue_ask steering;
 	struct revive_queue revive;
+	bool sold_out; /* nobody new is let in line */
 };
 void visit_queue_start(struct visit_queue *v, struct services *s, void (*done)(struct flow *f));
 void visit_queue_finish(struct visit_queue *v);
 
 /* The rules of a schedule's queue, from its row and the settings. */
 struct queue_rules queue_rules_of(const struct services *s, const struct schedule *schedule);
+
+/* What a client is told of a place beside what the store says. */
+struct queue_prospect {
+	char token[QUEUE_TOKEN_TEXT]; /* "": the place has none any more */
+	int64_t eta_s;                /* -1: nobody can say */
+	int64_t poll_after_ms;
+};
+void queue_prospect_of(struct services *s, int64_t schedule, int64_t user, const struct queue_place *p,
+	struct queue_prospect *ret);
 
 #endif

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/jobs/hub.h"
+#include "api/jobs/rooms.h"
 #include "runtime/mem.h"
 
 /* How long a stop waits for what is under way; every port answers within its deadline, Kafka's reports may not. */
@@ -20,6 +20,9 @@ static const struct job_kind *const KIND[JOBS] = {
 	[JOB_REFRESH_PLANS] = &REFRESH_PLANS_KIND,
 	[JOB_FOLLOW_MAPS] = &FOLLOW_MAPS_KIND,
 	[JOB_MEND] = &MEND_KIND,
+	[JOB_STEER] = &STEER_KIND,
+	[JOB_LOOK] = &LOOK_KIND,
+	[JOB_ADMIT] = &ADMIT_KIND,
 };
 
 /* Stopping, on the thread itself */
@@ -29,7 +32,7 @@ static bool is_drained(const struct backstage *b)
 	for (int i = 0; i < JOBS; i++) {
 		if (b->job[i]->running) return false;
 	}
-	return b->hub->flights == 0 && relay_is_idle(b->job[JOB_RELAY]);
+	return b->hub->flights == 0 && b->rooms->draws == 0 && relay_is_idle(b->job[JOB_RELAY]);
 }
 
 static void look_again(struct timer *t)
@@ -67,16 +70,18 @@ struct backstage *backstage_create(const struct backstage_ports *p)
 	b->drain.fired = look_again;
 	b->stop_mail.deliver = begin_drain;
 	b->hub = hub_create(b);
+	b->rooms = rooms_create(b);
 	for (int i = 0; i < JOBS; i++) b->job[i] = job_create(b, KIND[i]);
 	return b;
 }
 
-/* A daemon of the queue leaves orders and the outbox to the others. */
+/* A daemon of the queue leaves orders and the outbox to the others, who leave admission to it. */
 static bool is_ours(const struct backstage *b, int job)
 {
 	bool booking = job == JOB_EXPIRE || job == JOB_RELAY || job == JOB_SWEEP || job == JOB_MEND;
+	bool queue = job == JOB_LOOK || job == JOB_ADMIT;
 
-	return !booking || b->ports.config->role != ROLE_QUEUE;
+	return (!booking || b->ports.config->role != ROLE_QUEUE) && (!queue || b->ports.queue);
 }
 
 static void *run(void *arg)
@@ -107,7 +112,7 @@ void backstage_stop(struct backstage *b)
 	}
 	b->started = false;
 	b->hub->closed = true;
-	b->hub->ended = true;
+	b->hub->ended = b->rooms->ended = true;
 }
 
 void backstage_destroy(struct backstage *b)
@@ -117,6 +122,7 @@ void backstage_destroy(struct backstage *b)
 	mailbox_finish(&b->mailbox); /* refuses what came too late */
 	timer_stop(b->ports.loop, &b->drain);
 	for (int i = 0; i < JOBS; i++) job_destroy(b->job[i]);
+	rooms_destroy(b->rooms);
 	hub_destroy(b->hub);
 	free(b);
 }
@@ -135,6 +141,23 @@ struct seating *seating_create(struct backstage *b, struct loop *shard_loop)
 void seating_destroy(struct seating *s)
 {
 	if (s) seating_close(s);
+}
+
+/* Queues */
+
+struct queue_board *queue_board_create(struct backstage *b, struct loop *shard_loop, struct queue_store *store)
+{
+	struct queue_owner owner = {.mailbox = &b->mailbox, .take = rooms_take_request};
+	struct queue_board_ports ports = {.loop = shard_loop, .store = store, .rules = b->rooms->rules};
+	struct queue_board *board = queue_board_open(&ports, &owner);
+
+	if (board) rooms_add_board(b->rooms, board);
+	return board;
+}
+
+void queue_board_destroy(struct queue_board *board)
+{
+	if (board) queue_board_close(board);
 }
 
 /* Numbers */
@@ -157,4 +180,5 @@ void backstage_stats(struct seating *s, struct backstage_stats_ask *a)
 void backstage_collect(void *backstage, struct metrics_out *out)
 {
 	gauges_collect(backstage, out);
+	rooms_collect(((struct backstage *)backstage)->rooms, out);
 }

@@ -13,12 +13,15 @@
 #include "port/catalogue.h"
 #include "port/event_out.h"
 #include "port/outbox.h"
+#include "port/queue_books.h"
+#include "port/queue_store.h"
 #include "port/seat_lock.h"
 #include "runtime/config.h"
 #include "runtime/flow.h"
 
 struct loop;
 struct seating;
+struct queue_board;
 struct metrics_sheet;
 struct metrics_out;
 struct backstage;
@@ -29,6 +32,8 @@ struct backstage_ports {
 	struct seat_lock *seats;
 	struct outbox *outbox;
 	struct event_out *events;
+	struct queue_store *queue; /* NULL: another daemon's (TICKET_ROLE=booking) */
+	struct queue_books *books;
 	struct metrics_sheet *metrics;
 	const struct config *config;
 };
@@ -37,6 +42,9 @@ struct backstage *backstage_create(const struct backstage_ports *p);
 struct seating *seating_create(struct backstage *b, struct loop *shard_loop); /* NULL: errno */
 /* After the backstage thread has ended, while the shard's loop still exists; wakes nobody. */
 void seating_destroy(struct seating *s);
+/* The same for the waiting rooms; `store` is the shard's own, NULL where the queue is another daemon's. */
+struct queue_board *queue_board_create(struct backstage *b, struct loop *shard_loop, struct queue_store *store);
+void queue_board_destroy(struct queue_board *board);
 bool backstage_start(struct backstage *b); /* false: errno */
 /* Ends the thread: what is under way is finished and answered, within 3 s; new asks are refused meanwhile. Drain the
  * shards first: afterwards nobody answers an ask. */

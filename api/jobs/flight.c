@@ -21,6 +21,8 @@ struct flight {
 	struct claims_load claims;
 	struct seat_apply apply;
 	struct seat_read read;
+	struct queue_epoch_next epoch;
+	struct queue_revive revive;
 	struct seat_plan *plan; /* of `read` */
 	uint32_t life;
 };
@@ -207,12 +209,54 @@ static const struct flow_step RELOAD_STEPS[] = {
 	[RELOAD_APPLY] = {"apply_claims", apply_claims, claims_applied},
 };
 
+/* The queue */
+
+enum { REVIVE_EPOCH, REVIVE_QUEUE };
+
+static void next_epoch(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	fl->epoch = (struct queue_epoch_next){.call.flow = f, .schedule = fl->entry->node.id};
+	ports_of(fl)->books->epoch(ports_of(fl)->books, &fl->epoch);
+}
+
+static int epoch_given(struct flow *f)
+{
+	return tk_failed(f->err) ? FLOW_END : REVIVE_QUEUE;
+}
+
+/* Several daemons may do it at once: the first one's epoch stands, the others only make the next numbers larger. */
+static void revive_queue(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	fl->revive = (struct queue_revive){.call.flow = f, .schedule = fl->epoch.schedule, .epoch = fl->epoch.epoch};
+	ports_of(fl)->queue->revive(ports_of(fl)->queue, &fl->revive);
+}
+
+static int queue_revived(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	if (tk_failed(f->err)) return FLOW_END;
+	fl->found = true;
+	LOG(queue_revived, LF_I("schedule", fl->epoch.schedule), LF_I("epoch", fl->epoch.epoch));
+	return FLOW_END;
+}
+
+static const struct flow_step REVIVE_STEPS[] = {
+	[REVIVE_EPOCH] = {"next_epoch", next_epoch, epoch_given},
+	[REVIVE_QUEUE] = {"revive_queue", revive_queue, queue_revived},
+};
+
 /* All of them */
 
 static const struct flow_step *const STEPS[FLIGHTS] = {
 	[FLIGHT_LOOK] = LOOK_STEPS,
 	[FLIGHT_MAP] = MAP_STEPS,
 	[FLIGHT_RELOAD] = RELOAD_STEPS,
+	[FLIGHT_REVIVE] = REVIVE_STEPS,
 };
 
 static void answer_all(struct seating_wait *w, struct tk_err err, bool found)

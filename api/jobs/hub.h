@@ -13,6 +13,7 @@ enum flight_kind {
 	FLIGHT_LOOK,   /* the row and the plan */
 	FLIGHT_MAP,	   /* the seats' statuses; looks or reloads first, where needed */
 	FLIGHT_RELOAD, /* what the database knows of the seats goes into the copy that forgot it */
+	FLIGHT_REVIVE, /* the queue that Redis forgot goes on, in a new epoch */
 	FLIGHTS
 };
 struct flight;

@@ -37,7 +37,8 @@ static bool is_fresh(const struct hub *h, const struct hub_entry *e, enum seatin
 	case NEED_SCHEDULE: return now - hub_row_as_of(h, e) <= ROW_GOOD_MS;
 	case NEED_PLAN: return now - e->plan_as_of_ms <= PLAN_FRESH_MS;
 	case NEED_MAP: return e->map && now - e->map_as_of_ms <= MAP_FRESH_MS;
-	case NEED_RELOAD: return false;
+	case NEED_RELOAD:
+	case NEED_QUEUE: return false;
 	}
 	return false;
 }
@@ -49,6 +50,7 @@ static void give_answer(struct hub *h, struct seating_request *r)
 		[NEED_PLAN] = FLIGHT_LOOK,
 		[NEED_MAP] = FLIGHT_MAP,
 		[NEED_RELOAD] = FLIGHT_RELOAD,
+		[NEED_QUEUE] = FLIGHT_REVIVE,
 	};
 	struct hub_entry *e = hub_need(h, r->schedule);
 

@@ -8,14 +8,18 @@
 #include "runtime/metrics.h"
 
 struct hub;
+struct rooms;
 
-enum { JOB_EXPIRE, JOB_RELAY, JOB_SWEEP, JOB_COUNT, JOB_POLL_ROWS, JOB_REFRESH_PLANS, JOB_FOLLOW_MAPS, JOB_MEND, JOBS };
+enum { JOB_EXPIRE, JOB_RELAY, JOB_SWEEP, JOB_COUNT, JOB_POLL_ROWS, JOB_REFRESH_PLANS, JOB_FOLLOW_MAPS, JOB_MEND,
+	JOB_STEER, JOB_LOOK, JOB_ADMIT, JOBS };
 extern const struct job_kind EXPIRE_KIND, RELAY_KIND, SWEEP_KIND, COUNT_KIND;
 extern const struct job_kind POLL_ROWS_KIND, REFRESH_PLANS_KIND, FOLLOW_MAPS_KIND, MEND_KIND;
+extern const struct job_kind STEER_KIND, LOOK_KIND, ADMIT_KIND;
 
 struct backstage {
 	struct backstage_ports ports;
 	struct hub *hub;
+	struct rooms *rooms;
 	struct job *job[JOBS];
 	struct mailbox mailbox;
 	struct mail stop_mail;

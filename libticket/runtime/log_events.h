@@ -18,4 +18,7 @@ LOG_EVENT(producer_fatal, LOG_ERROR, "the Kafka producer failed for good and is 
 LOG_EVENT(order_stuck, LOG_ERROR, "an approved order stays undecided after all republications")
 LOG_EVENT(copy_repaired, LOG_WARN, "Redis' copy of a schedule differed from the database and was mended")
 LOG_EVENT(state_reloaded, LOG_INFO, "Redis had lost a schedule's sold and pending seats; they were loaded again")
+LOG_EVENT(queue_revived, LOG_INFO, "a waiting room began, or went on after Redis had lost it; fields: schedule, epoch")
+LOG_EVENT(queue_drawn, LOG_INFO, "those who came early were put in the order of the draw; fields: schedule, users")
+LOG_EVENT(queue_bypassed, LOG_WARN, "the queue daemon is dead: holds pass without a token, within TICKET_QUEUE_BYPASS_PER_S")
 LOG_EVENT(oversold, LOG_ERROR, "a seat has two live reservations: the database itself is broken")

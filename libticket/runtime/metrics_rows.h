@@ -10,4 +10,6 @@ METRIC(CONNECTIONS, FOR_API, METRIC_GAUGE, "ticket_http_connections", NULL, NULL
 METRIC(STREAMS, FOR_API, METRIC_GAUGE, "ticket_http_streams", NULL, NULL, "Open event streams")
 METRIC(ORDERS_EXPIRED, FOR_API, METRIC_COUNTER, "ticket_orders_expired_total", NULL, NULL, "READY orders failed because their time ran out")
 METRIC(REPUBLISHED, FOR_API, METRIC_COUNTER, "ticket_outbox_swept_total", NULL, NULL, "Outbox rows given back to approved orders that stayed undecided")
+METRIC(QUEUE_ADMITTED, FOR_API, METRIC_COUNTER, "ticket_queue_admitted_total", NULL, NULL, "Users admitted from the waiting rooms, by this process")
+METRIC(QUEUE_BYPASS, FOR_API, METRIC_COUNTER, "ticket_queue_bypass_total", NULL, NULL, "Holds that passed a dead queue without a token")
 METRIC(RELOADS, FOR_API, METRIC_COUNTER, "ticket_seat_state_reloads_total", NULL, NULL, "Loads of a schedule's sold and pending seats into Redis")
