@@ -12,7 +12,7 @@ struct outbox;
 struct catalogue;
 struct event_out;
 struct seating;
-struct backstage;
+struct backlog;
 struct after_payment;
 struct metrics_sheet;
 struct rate_limit;
@@ -26,7 +26,7 @@ struct services {
 	struct catalogue *catalogue;
 	struct event_out *events;
 	struct seating *seating;
-	struct backstage *backstage;
+	struct backlog *backlog;
 	struct after_payment *after_payment;
 	struct metrics_sheet *metrics;
 	struct rate_limit *rate_limit; /* of the process; NULL: no limit */

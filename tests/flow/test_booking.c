@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/app/after_payment.h"
+#include "api/app/backlog.h"
 #include "api/app/complete_payment.h"
 #include "api/app/fail_payment.h"
 #include "api/app/hold_seat.h"
@@ -55,7 +56,7 @@ static int open_shop(void **state)
 		.orders = &s->orders.port,
 		.outbox = &s->outbox.port,
 		.events = &s->events.port,
-		.backstage = s->w.backstage,
+		.backlog = backstage_backlog(s->w.backstage),
 		.metrics = s->w.metrics,
 		.seating = seating_create(s->w.backstage, s->loop),
 	};
@@ -345,10 +346,10 @@ static void a_full_outbox_refuses_payments_and_loses_none(void **state)
 	struct shop *s = *state;
 	struct uuid order_no = an_order(s, TOM, 1);
 
-	backstage_outbox_moved(s->w.backstage, 1000);
+	backlog_moved(s->services.backlog, 1000);
 	assert_int_equal(pay(s, order_no, NULL), COMPLETE_FAILED);
 	assert_int_equal(status_of(s, order_no), ORDER_READY);
-	backstage_outbox_moved(s->w.backstage, -1000);
+	backlog_moved(s->services.backlog, -1000);
 	assert_int_equal(pay(s, order_no, NULL), COMPLETED);
 }
 
