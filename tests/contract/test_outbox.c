@@ -236,7 +236,7 @@ static void an_old_one_is_found_too(void **state)
 	pg_db_do(&db, "DELETE FROM outbox");
 	pg_db_do(&db, "DELETE FROM outbox_sweep");
 	int64_t restored = 0;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 10; i++)
 		restored += sweep(w, 60000).restored;
 	assert_int_equal(restored, 1);
 }
