@@ -208,7 +208,8 @@ static void who_waits_too_long_for_a_lock_is_told_before_the_deadline(void **sta
 	assert_true(pg_ready(w->pg));
 	pg_session_do(other, "ROLLBACK");
 	PQfinish(other);
-	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM payment_order WHERE seat_no = 'X-%d' AND approved_at IS NOT NULL",
+	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM payment_order WHERE seat_no = 'X-%d' AND approved_at IS NOT"
+		" NULL",
 	                     (int)next_user - 1), 0);
 }
 

@@ -183,7 +183,8 @@ static void fill(void)
 	pg_db_do(&db, "INSERT INTO reservation (user_id, schedule_id, seat_no, status, active)"
 	              " SELECT 7000000 + n, 50, 'D-' || n, 'CONFIRMED', 1 FROM generate_series(1, %d) n", ROWS);
 	/* Decided long ago, with payments and, as if Kafka were away, outbox rows. */
-	pg_db_do(&db, "WITH o AS (INSERT INTO payment_order (user_id, schedule_id, seat_no, amount, status, approved_at, expires_at)"
+	pg_db_do(&db, "WITH o AS (INSERT INTO payment_order (user_id, schedule_id, seat_no, amount, status,"
+		" approved_at, expires_at)"
 	              " SELECT 8000000 + n, 60, 'D-' || n, 1, 'PAID', now() - interval '1 h', now() - n * interval '1 s'"
 	              " FROM generate_series(1, %d) n RETURNING *),"
 	              " p AS (INSERT INTO payment (order_no, user_id, amount, method, status, event_id, created_at)"
