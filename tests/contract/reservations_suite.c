@@ -561,6 +561,21 @@ static void a_held_row_that_ended_meanwhile_is_not_confirmed(void **state)
 	assert_sold(w, &e);
 }
 
+static void an_outlived_row_that_was_prolonged_meanwhile_is_not_expired(void **state)
+{
+	struct reservations_world *w = *state;
+	struct payment_completed e = an_order(w, ORDER_READY, false);
+	struct looked l;
+	w->add_seat(w, 999999, &e, SEAT_OUTLIVED_ROW);
+	look_at(w, &l, &e);
+	w->prolong_seat(w, &e);
+	assert_false(settle_now(w, &l, &e));
+	assert_int_equal(state_of(w, &e).live_user, 999999);
+	assert_untouched(w, &e, ORDER_READY);
+	decide(w, &e);
+	assert_given_back(w, &e, "SEAT_TAKEN");
+}
+
 static void a_payment_that_came_meanwhile_is_seen(void **state)
 {
 	struct reservations_world *w = *state;
@@ -608,6 +623,7 @@ int reservations_suite(struct reservations_world *w)
 		T(a_seat_that_was_taken_meanwhile_is_not_confirmed),
 		T(a_seat_that_came_free_meanwhile_is_not_refused),
 		T(a_held_row_that_ended_meanwhile_is_not_confirmed),
+		T(an_outlived_row_that_was_prolonged_meanwhile_is_not_expired),
 		T(a_payment_that_came_meanwhile_is_seen),
 	};
 #undef T

@@ -32,6 +32,7 @@ struct reservations_world {
 		enum payment_status s); /* points: the wallet has paid */
 	void (*add_seat)(struct reservations_world *, int64_t user, const struct payment_completed *where, enum seat_row row);
 	void (*end_seat)(struct reservations_world *, const struct payment_completed *where); /* as a cancellation does */
+	void (*prolong_seat)(struct reservations_world *, const struct payment_completed *where); /* as an approval does */
 	void (*fail_order)(struct reservations_world *, const struct payment_completed *e);
 	void (*see)(struct reservations_world *, const struct payment_completed *e, struct decided_state *ret);
 	int64_t (*points_back)(struct reservations_world *, int64_t user);

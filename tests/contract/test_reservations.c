@@ -52,6 +52,11 @@ static void fake_end_seat(struct reservations_world *w, const struct payment_com
 	r->rev = ++fake_of(w)->rev;
 }
 
+static void fake_prolong_seat(struct reservations_world *w, const struct payment_completed *where)
+{
+	fake_seat_live(fake_of(w), where->schedule, &where->seat)->outlived = false;
+}
+
 static void fake_fail_order(struct reservations_world *w, const struct payment_completed *e)
 {
 	fake_order_find(fake_of(w), &e->order_no)->status = ORDER_FAILED;
@@ -102,7 +107,7 @@ static int64_t fake_points_back(struct reservations_world *w, int64_t user)
 static int suite_on_the_fake(void)
 {
 	struct fake_world w = {.is = {NULL, loop_create(), 1, fake_add_order, fake_add_payment, fake_add_seat, fake_end_seat,
-		fake_fail_order, fake_see, fake_points_back}};
+		fake_prolong_seat, fake_fail_order, fake_see, fake_points_back}};
 	fake_reservations_init(&w.fake, w.is.loop);
 	w.is.port = &w.fake.port;
 	int failed = reservations_suite(&w.is);
@@ -163,6 +168,13 @@ static void real_end_seat(struct reservations_world *w, const struct payment_com
 	pg_db_do(db_of(w),
 		"UPDATE reservation SET status = 'CANCELLED', active = NULL, rev = nextval('seat_rev')"
 		" WHERE schedule_id = %lld AND seat_no = '%s' AND active = 1",
+		(long long)where->schedule, where->seat.s);
+}
+
+static void real_prolong_seat(struct reservations_world *w, const struct payment_completed *where)
+{
+	pg_db_do(db_of(w),
+		"UPDATE reservation SET expires_at = 'infinity' WHERE schedule_id = %lld AND seat_no = '%s' AND active = 1",
 		(long long)where->schedule, where->seat.s);
 }
 
@@ -377,22 +389,35 @@ static void the_order_fails_while_the_event_waits_for_it(void **state)
 	PQfinish(session);
 }
 
+/* The row is as it was when the event was looked at, and someone has it locked, to change it: the event's settling waits
+ * for them, must find that the facts hold no more, and then decide by the new ones. */
 static void with_the_seats_row_locked(struct real_world *w, const char *end, enum seat_row row, bool own, const char *reason)
 {
 	struct payment_completed e = a_purchase(&w->is);
 	PGconn *session = pg_db_session(&w->db);
 	char sql[300];
+	struct asker a;
 	struct racer r;
+	struct reservation_look l = {.event = &e};
 	real_add_order(&w->is, &e, ORDER_READY, false);
 	real_add_seat(&w->is, own ? e.user : 999999, &e, row);
+	asker_init(&a, &l.call);
+	w->port.port.look(&w->port.port, &l);
+	assert_true(asker_wait(&a, w->is.loop));
 	pg_session_do(session, "BEGIN");
 	snprintf(sql, sizeof sql, "UPDATE reservation SET %s WHERE schedule_id = %lld AND seat_no = '%s'", end,
 		(long long)e.schedule, e.seat.s);
 	pg_session_do(session, sql);
-	racer_start(&r, &w->port.port, &e);
+	struct reservation_settle s = {.event = &e, .seen = &l, .verdict = confirmation_decide(&l.facts),
+		.reservation_id = uuid_v7(1, 0), .payment_id = uuid_v7(1, 0), .refund_id = uuid_v7(1, 0)};
+	asker_init(&a, &s.call);
+	w->port.port.settle(&w->port.port, &s);
 	let_it_run(w, 60);
-	assert_false(r.ended);
+	assert_int_equal(a.answers, 0);
 	pg_session_do(session, "COMMIT");
+	assert_true(asker_wait(&a, w->is.loop));
+	assert_false(a.err.kind == TK_OK && s.done);
+	racer_start(&r, &w->port.port, &e);
 	racers_wait(w, &r, 1);
 	assert_string_equal(seen(w, &e).fail_reason, reason);
 	assert_consistent(w, &e);
@@ -472,7 +497,7 @@ static int suite_on_postgres(void)
 	pg_reservations_init(&w.port, w.pg.pg);
 	pg_reservations_init(&w.other_port, w.other_pg);
 	w.is = (struct reservations_world){&w.port.port, w.pg.loop, 1, real_add_order, real_add_payment, real_add_seat,
-		real_end_seat, real_fail_order, real_see, real_points_back};
+		real_end_seat, real_prolong_seat, real_fail_order, real_see, real_points_back};
 	int failed = reservations_suite(&w.is) + races(&w);
 	pg_destroy(w.other_pg);
 	pg_world_close(&w.pg);
