@@ -119,12 +119,12 @@ static bool wire(struct shard *s)
 
 	v->config = s->settings.config;
 	v->loop = s->loop = loop_create();
-	v->backstage = s->settings.backstage;
+	v->backlog = backstage_backlog(s->settings.backstage);
 	v->rate_limit = s->settings.rate_limit;
 	v->metrics = metrics_sheet_create();
 	v->away = away;
 	if (!s->loop || mailbox_init(&s->mailbox, s->loop, s) != 0 || !wire_adapters(s)) return false;
-	v->seating = seating_create(v->backstage, s->loop);
+	v->seating = seating_create(s->settings.backstage, s->loop);
 	v->after_payment = after_payment_create(v);
 	unsigned max = (unsigned)((v->config->http_max_connections + v->config->http_shards - 1) / v->config->http_shards);
 	s->http = http_create(v, s->settings.listen_fd, max);

@@ -8,8 +8,8 @@
 #include "runtime/log.h"
 #include "runtime/when.h"
 
-/* SPARE: a member must poll now and then even while nothing can be begun, or the group puts it out. */
-enum { BATCHES = 2, SPARE = 1024, SPARE_EVERY_MS = 1000, PARTITIONS_LOGGED = 64 };
+/* BATCHES hold about 2 MB each. SPARE: a member must poll now and then even while nothing can be begun, or the group puts it out. */
+enum { BATCHES = 4, SPARE = 1024, SPARE_EVERY_MS = 1000, PARTITIONS_LOGGED = 64 };
 
 enum work_state { WORK_IDLE, WORK_RUNNING, WORK_FINISHED };
 

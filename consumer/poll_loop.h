@@ -1,9 +1,9 @@
 /* poll_loop: from the topic to the batches and back to the offsets.
  *
- * Two batches at most are under way; while the database works on one, the next is read and decoded. Offsets are stored
- * in the order in which batches were started, each after all that follows from it. When partitions are taken away
- * the batches under way get REVOKE_WAIT_MS to end, then go on without their offsets being stored: whoever reads those
- * events again finds them decided.
+ * A few batches are under way: while the database works on one, the next is read and decoded, and those before wait for
+ * Redis and Kafka. Offsets are stored in the order in which batches were started, each after all that follows from it.
+ * When partitions are taken away the batches under way get REVOKE_WAIT_MS to end, then go on without their offsets being
+ * stored: whoever reads those events again finds them decided.
  *
  * Thread: the loop's. This is the one place besides main that knows Kafka and JSON, and it logs for the use cases. */
 #ifndef TK_POLL_LOOP_H

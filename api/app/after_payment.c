@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/app/backlog.h"
 #include "api/app/seating.h"
-#include "api/jobs/backstage.h"
 #include "port/event_out.h"
 #include "port/outbox.h"
 #include "port/seat_lock.h"
@@ -45,7 +45,7 @@ static int row_cleared(struct flow *f)
 {
 	struct clearing *c = container_of(f, struct clearing, flow);
 
-	if (!tk_failed(f->err)) backstage_outbox_moved(c->owner->services->backstage, -1);
+	if (!tk_failed(f->err)) backlog_moved(c->owner->services->backlog, -1);
 	return FLOW_END;
 }
 
@@ -127,7 +127,7 @@ void after_payment_approved(struct after_payment *a, const struct order_approve 
 {
 	struct event_out *out = a->services->events;
 
-	backstage_outbox_moved(a->services->backstage, 1);
+	backlog_moved(a->services->backlog, 1);
 	if (!tk_failed(out->publish_payment(out, &o->event, 0))) a->unreported++;
 	mark_pending(a, o);
 }

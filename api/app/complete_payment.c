@@ -1,7 +1,7 @@
 #include "api/app/complete_payment.h"
 
 #include "api/app/after_payment.h"
-#include "api/jobs/backstage.h"
+#include "api/app/backlog.h"
 #include "runtime/when.h"
 
 enum { CHECK_OUTBOX, APPROVE_PAYMENT };
@@ -23,7 +23,7 @@ static int outbox_checked(struct flow *f)
 {
 	struct complete_payment *c = self(f);
 
-	if (backstage_outbox_estimate(c->services->backstage) < c->services->config->outbox_max) return APPROVE_PAYMENT;
+	if (backlog_rows(c->services->backlog) < c->services->config->outbox_max) return APPROVE_PAYMENT;
 	f->err = TK_ERR(TK_UNAVAILABLE, "the outbox is full");
 	return end(c, COMPLETE_FAILED);
 }

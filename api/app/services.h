@@ -12,7 +12,7 @@ struct outbox;
 struct catalogue;
 struct event_out;
 struct seating;
-struct backstage;
+struct backlog;
 struct after_payment;
 struct metrics_sheet;
 struct rate_limit;
@@ -30,8 +30,8 @@ struct services {
 	struct catalogue *catalogue;
 	struct event_out *events;
 	struct seating *seating;
-	struct backstage *backstage;
-	struct queue_store *queue;
+	struct backlog *backlog;
+	struct queue_store *queue; /* NULL: another daemon's (TICKET_ROLE=booking) */
 	struct queue_token *tokens;
 	struct queue_books *books;
 	struct queue_board *board;

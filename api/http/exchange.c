@@ -13,7 +13,7 @@
 #include "runtime/log.h"
 #include "runtime/when.h"
 
-enum { SPARES_MAX = 1024, DROPPED_MAX = 1 << 20 };
+enum { SPARES_MAX = 1024, DROPPED_MAX = 1 << 20, WAITING_MAX = 256 };
 
 struct exchange *exchange_create(struct http *h, struct MHD_Connection *conn)
 {
@@ -34,7 +34,7 @@ struct exchange *exchange_create(struct http *h, struct MHD_Connection *conn)
 	return x;
 }
 
-void exchange_destroy(struct exchange *x)
+static void destroy(struct exchange *x)
 {
 	struct http *h = x->http;
 
@@ -46,6 +46,72 @@ void exchange_destroy(struct exchange *x)
 	x->next_free = h->spare;
 	h->spare = x;
 	h->spares++;
+}
+
+/* Not at once: somebody up the stack, or a flow that answered, still uses it. */
+static void destroy_later(struct exchange *x)
+{
+	x->next_free = x->http->ended;
+	x->http->ended = x;
+	x->http->resumed = true;
+}
+
+void exchange_sweep(struct http *h)
+{
+	struct exchange *x;
+
+	while ((x = h->ended)) {
+		h->ended = x->next_free;
+		destroy(x);
+	}
+}
+
+/* --- waiting --- */
+
+/* A request that waits for its use case is not suspended: libmicrohttpd asks for its answer again in every run, which
+ * costs less than what a suspension does (two epoll_ctl and a read in vain). Only so many, since each run visits them. */
+static void await(struct exchange *x)
+{
+	if (x->http->waiting < WAITING_MAX) {
+		x->waiting = true;
+		x->http->waiting++;
+		return;
+	}
+	MHD_suspend_connection(x->conn);
+	x->suspended = true;
+}
+
+static void stop_waiting(struct exchange *x)
+{
+	if (x->waiting) x->http->waiting--;
+	x->waiting = false;
+	x->http->resumed = true;
+}
+
+/* The use case goes on; the arena keeps what it looks at. */
+static void client_left(struct exchange *x)
+{
+	stop_waiting(x);
+	x->gone = true;
+	x->conn = NULL;
+	x->client = NULL;
+}
+
+void exchange_end(struct exchange *x)
+{
+	struct http *h = x->http;
+
+	h->moved = true;
+	if (x->answering) h->answering--;
+	x->answering = false;
+	if (x->begun && !x->dispatched) h->reading--;
+	if (x->waiting) {
+		client_left(x);
+		return;
+	}
+	if (x->begun && !x->answered) h->busy--; /* cut off in the middle of its body */
+	if (x->queueing) destroy_later(x);
+	else destroy(x);
 }
 
 /* --- answering --- */
@@ -68,15 +134,26 @@ void exchange_response(struct exchange *x, int status, struct MHD_Response *r)
 	x->answered = true;
 	x->http->busy--;
 	http_metrics_observe(x->http->metrics, x->route, status, loop_now_us() - x->started_us);
+	if (x->gone) {
+		destroy_later(x);
+		return;
+	}
+	x->answering = true;
+	x->http->answering++;
+	if (x->waiting) stop_waiting(x);
+	x->queueing = true; /* a connection that breaks here ends the exchange inside */
 	MHD_queue_response(x->conn, (unsigned)status, r);
-	if (x->suspended) exchange_resume(x);
+	x->queueing = false;
+	if (x->suspended) {
+		stop_waiting(x);
+		MHD_resume_connection(x->conn);
+	}
 }
 
-void exchange_resume(struct exchange *x)
+void exchange_is_stream(struct exchange *x)
 {
-	x->suspended = false;
-	x->http->resumed = true;
-	MHD_resume_connection(x->conn);
+	if (x->answering) x->http->answering--;
+	x->answering = false;
 }
 
 void exchange_text(struct exchange *x, int status, const char *content_type, const struct buf *body)
@@ -201,7 +278,8 @@ void exchange_failed(struct exchange *x, struct tk_err err, const char *step)
 
 const char *exchange_arg(struct exchange *x, const char *name)
 {
-	return MHD_lookup_connection_value(x->conn, MHD_GET_ARGUMENT_KIND, name);
+	const char *s = x->gone ? NULL : MHD_lookup_connection_value(x->conn, MHD_GET_ARGUMENT_KIND, name);
+	return s ? arena_strdup(&x->arena, s, strlen(s)) : NULL;
 }
 
 static bool parse_int(const char *s, int64_t *ret)
@@ -368,12 +446,11 @@ static void answer(struct exchange *x)
 
 enum MHD_Result exchange_dispatch(struct exchange *x)
 {
+	x->dispatched = true;
+	x->http->reading--;
 	client_moves(x->client, NULL, 0);
 	answer(x);
-	if (!x->answered) {
-		MHD_suspend_connection(x->conn);
-		x->suspended = true;
-	}
+	if (!x->answered) await(x);
 	return MHD_YES;
 }
 
@@ -381,6 +458,7 @@ enum MHD_Result exchange_begin(struct exchange *x, const char *path, const char 
 {
 	x->begun = true;
 	x->http->busy++;
+	x->http->reading++;
 	if (!guard_admits(x, method, version)) {
 		client_moves(x->client, NULL, 0);
 		return MHD_YES;
@@ -388,7 +466,7 @@ enum MHD_Result exchange_begin(struct exchange *x, const char *path, const char 
 	struct route_match m = route_find(x->app->config, x->method, path);
 	x->route = m.route;
 	x->allowed = m.allowed;
-	x->param = m.param;
+	x->param = m.param ? arena_strdup(&x->arena, m.param, m.param_len) : NULL;
 	x->param_len = m.param_len;
 	/* Answered in the second call at the earliest: after an answer in the first one libmicrohttpd closes. */
 	buf_init(&x->body, &x->arena);
@@ -397,6 +475,7 @@ enum MHD_Result exchange_begin(struct exchange *x, const char *path, const char 
 
 enum MHD_Result exchange_body(struct exchange *x, const char *data, size_t n)
 {
+	x->http->moved = true;
 	if (x->dropped || x->body.len + n > BODY_MAX) {
 		x->dropped += n;
 		return x->dropped > DROPPED_MAX ? MHD_NO : MHD_YES;

@@ -1,8 +1,8 @@
 /* exchange: one request and its one answer.
  *
  * Lives from the request line to the end of the answer. Its arena holds the body and the answer; what a handler
- * allocates there needs no freeing. While a use case waits the connection is suspended, so the client's going
- * away is noticed only afterwards and never cancels anything.
+ * allocates there needs no freeing. A client's going away never cancels anything: the use case goes on, and what it
+ * answers finds nobody.
  * Thread: the shard's. */
 #ifndef TK_EXCHANGE_H
 #define TK_EXCHANGE_H
@@ -26,10 +26,11 @@ struct json_field;
 
 enum { BODY_MAX = 65536, EXTRA_HEADERS = 8 };
 
-/* Of the headers only those that something here reads; NULL: not sent. Valid until the answer. */
+/* Of the headers only those that something here reads; NULL: not sent. Valid until the answer, but for those of the
+ * second line, which are judged before the handler is called and valid until it returns. */
 struct request_headers {
-	const char *authorization, *accept, *accept_encoding, *accept_language, *content_length, *content_type, *host,
-		*if_none_match, *last_event_id, *origin, *queue_token, *request_method, *traceparent, *transfer_encoding;
+	const char *accept, *accept_encoding, *accept_language, *if_none_match, *last_event_id, *queue_token, *traceparent;
+	const char *authorization, *content_length, *content_type, *host, *origin, *request_method, *transfer_encoding;
 	uint8_t hosts, lengths, encodings; /* how often they came */
 };
 
@@ -52,7 +53,10 @@ struct exchange {
 	int64_t user; /* the token's; 0: none */
 	bool admin;
 	enum method method;
-	bool bad_uri, begun, head, suspended, answered, closing;
+	bool bad_uri, begun, dispatched, head, answered, closing;
+	bool waiting, suspended; /* for its use case; see await in exchange.c */
+	bool gone;               /* the client has left: there is no connection */
+	bool queueing, answering;
 	char traceparent[TRACEPARENT_TEXT];
 	int64_t started_us;
 	struct {

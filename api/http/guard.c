@@ -14,18 +14,25 @@ bool guard_uri_is_bad(const char *raw_uri)
 
 static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
 {
-	struct request_headers *h = cls;
+	struct exchange *x = cls;
+	struct request_headers *h = &x->headers;
 	(void)kind;
 #define TAKE(name, field)                                                                                              \
 	if (strcasecmp(key, name) == 0) {                                                                                  \
 		h->field = value ? value : "";                                                                                 \
 		return MHD_YES;                                                                                                \
 	}
+/* Outlives the connection. */
+#define KEEP(name, field)                                                                                              \
+	if (strcasecmp(key, name) == 0) {                                                                                  \
+		h->field = value ? arena_strdup(&x->arena, value, strlen(value)) : "";                                         \
+		return MHD_YES;                                                                                                \
+	}
 	switch (key[0] | 0x20) {
 	case 'a':
-		TAKE("Accept", accept)
-		TAKE("Accept-Encoding", accept_encoding)
-		TAKE("Accept-Language", accept_language)
+		KEEP("Accept", accept)
+		KEEP("Accept-Encoding", accept_encoding)
+		KEEP("Accept-Language", accept_language)
 		TAKE("Access-Control-Request-Method", request_method)
 		TAKE("Authorization", authorization)
 		break;
@@ -39,24 +46,25 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *k
 		TAKE("Host", host)
 		break;
 	case 'i':
-		TAKE("If-None-Match", if_none_match)
+		KEEP("If-None-Match", if_none_match)
 		break;
 	case 'l':
-		TAKE("Last-Event-ID", last_event_id)
+		KEEP("Last-Event-ID", last_event_id)
 		break;
 	case 'o':
 		TAKE("Origin", origin)
 		break;
 	case 'q':
-		TAKE("Queue-Token", queue_token)
+		KEEP("Queue-Token", queue_token)
 		break;
 	case 't':
-		TAKE("traceparent", traceparent)
+		KEEP("traceparent", traceparent)
 		if (strcasecmp(key, "Transfer-Encoding") == 0) h->encodings++;
 		TAKE("Transfer-Encoding", transfer_encoding)
 		break;
 	}
 #undef TAKE
+#undef KEEP
 	return MHD_YES;
 }
 
@@ -148,7 +156,7 @@ void guard_traceparent(struct exchange *x, const char *given)
 
 bool guard_admits(struct exchange *x, const char *method, const char *version)
 {
-	MHD_get_connection_values(x->conn, MHD_HEADER_KIND, collect, &x->headers);
+	MHD_get_connection_values(x->conn, MHD_HEADER_KIND, collect, x);
 	bool known = method_known(method, &x->method, &x->head);
 	const char *why = distrust(x, version);
 	if (why || !known) return refuse(x, PROBLEM_VALIDATION_FAILED, why ? why : "The method is not known.");

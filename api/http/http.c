@@ -101,6 +101,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 
 	(void)cls;
 	(void)conn;
+	if (x->waiting) return MHD_YES;
 	if (!x->begun) return exchange_begin(x, path, method, version);
 	if (*n) {
 		enum MHD_Result r = exchange_body(x, data, *n);
@@ -118,26 +119,36 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **context,
 	(void)conn;
 	(void)code;
 	if (!x) return;
-	if (x->begun && !x->answered) x->http->busy--; /* cut off in the middle of its body */
 	client_moves(x->client, &x->http->idle, loop_now_ms(x->app->loop) + (x->http->draining ? 0 : IDLE_MS));
-	exchange_destroy(x);
+	exchange_end(x);
 	*context = NULL;
 }
 
 /* --- the loop --- */
 
-/* A connection that was resumed is watched again only after one more run has found nothing to read; until then
- * libmicrohttpd asks for it by a time-out of 0. Bounded: what is left over is done before the loop sleeps. */
-static void turn(struct http *h)
+/* libmicrohttpd asks for another run by a time-out of 0: a socket may have more to read, a resumed one is not watched
+ * again before a read in vain, an answer has another part. Requests that wait make it ask too, without need; where
+ * there are some, what has moved tells, and an answer under way gets a second run to meet the end of the socket's room. */
+static bool run_again(struct http *h, int runs)
 {
 	MHD_UNSIGNED_LONG_LONG wait_ms;
 
-	for (int i = 0; i < RUNS_A_TURN; i++) {
-		h->resumed = false;
+	if (h->resumed) return true;
+	if (MHD_get_timeout(h->mhd, &wait_ms) != MHD_YES || wait_ms > 0) return false;
+	return !h->waiting || h->moved || (runs < 2 && (h->answering || h->reading));
+}
+
+/* Bounded: what is left over is done before the loop sleeps. */
+static void turn(struct http *h)
+{
+	int runs = 0;
+
+	do {
+		h->resumed = h->moved = false;
 		MHD_run(h->mhd);
-		if (!h->resumed && (MHD_get_timeout(h->mhd, &wait_ms) != MHD_YES || wait_ms > 0)) return;
-	}
-	h->resumed = true;
+		exchange_sweep(h);
+	} while (++runs < RUNS_A_TURN && run_again(h, runs));
+	h->resumed = runs == RUNS_A_TURN && run_again(h, runs);
 }
 
 static void on_epoll(struct watch *w, uint32_t events)
@@ -331,6 +342,7 @@ void http_destroy(struct http *h)
 	hook_remove(h->app->loop, &h->hook);
 	watch_remove(h->app->loop, &h->epoll);
 	MHD_stop_daemon(h->mhd);
+	exchange_sweep(h);
 	MHD_destroy_response(h->no_content);
 	json_decoder_destroy(h->json);
 	seat_answers_destroy(h->seat_answers);

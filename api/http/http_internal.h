@@ -28,9 +28,13 @@ struct http {
 	struct timer tick; /* each 100 ms: the reaper, and libmicrohttpd's own time-outs */
 	unsigned max_connections, connections;
 	size_t busy;
-	bool draining, resumed;
+	bool draining;
+	bool resumed; /* libmicrohttpd has to run before the loop sleeps */
+	bool moved;   /* a connection got further in this run, and may get further in the next */
+	unsigned waiting, reading, answering; /* requests: left unsuspended; their bodies under way; their answers under way */
 	struct client_list arriving, idle;
 	struct stream_list streams;
+	struct exchange *ended; /* whose client left before the answer; let go when nobody is at work */
 	struct exchange *spare; /* exchanges kept for the next requests */
 	unsigned spares;
 	struct MHD_Response *no_content;
@@ -41,11 +45,12 @@ struct http {
 
 /* exchange.c */
 struct exchange *exchange_create(struct http *h, struct MHD_Connection *conn);
-void exchange_destroy(struct exchange *x);
+void exchange_end(struct exchange *x); /* libmicrohttpd is done with it */
+void exchange_sweep(struct http *h);
 enum MHD_Result exchange_begin(struct exchange *x, const char *path, const char *method, const char *version);
 enum MHD_Result exchange_body(struct exchange *x, const char *data, size_t n);
 enum MHD_Result exchange_dispatch(struct exchange *x);
-void exchange_resume(struct exchange *x);
+void exchange_is_stream(struct exchange *x); /* its answer has no end that is worth waiting for */
 
 /* guard.c: promises.md section 4. Collects the headers; false: answered already (400 or 413, and the connection closes). */
 bool guard_admits(struct exchange *x, const char *method, const char *version);

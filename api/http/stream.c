@@ -40,6 +40,7 @@ static ssize_t read_more(void *cls, uint64_t pos, char *out, size_t max)
 	if (n > max) n = max;
 	memcpy(out, s->pending.data + s->sent, n);
 	s->sent += n;
+	s->http->moved = true;
 	beat_again(s);
 	return (ssize_t)n;
 }
@@ -94,5 +95,6 @@ void stream_start(struct stream *s, struct exchange *x)
 	MHD_add_response_header(r, "Cache-Control", "no-store");
 	MHD_add_response_header(r, "X-Accel-Buffering", "no");
 	exchange_response(x, 200, r);
+	exchange_is_stream(x);
 	MHD_destroy_response(r);
 }

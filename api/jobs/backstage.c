@@ -162,14 +162,9 @@ void queue_board_destroy(struct queue_board *board)
 
 /* Numbers */
 
-int64_t backstage_outbox_estimate(const struct backstage *b)
+struct backlog *backstage_backlog(struct backstage *b)
 {
-	return atomic_load_explicit(&b->estimate, memory_order_relaxed);
-}
-
-void backstage_outbox_moved(struct backstage *b, int64_t by)
-{
-	atomic_fetch_add_explicit(&b->estimate, by, memory_order_relaxed);
+	return &b->backlog;
 }
 
 void backstage_stats(struct seating *s, struct backstage_stats_ask *a)

@@ -19,6 +19,7 @@
 #include "runtime/config.h"
 #include "runtime/flow.h"
 
+struct backlog;
 struct loop;
 struct seating;
 struct queue_board;
@@ -53,10 +54,7 @@ void backstage_stop(struct backstage *b);
  * the like), since they know calls that live in here. The loop is destroyed later. */
 void backstage_destroy(struct backstage *b);
 
-/* How many outbox rows there are, as far as this process knows: the last count (each second) plus what it has
- * approved since, minus what was delivered since. For the cap; any thread. */
-int64_t backstage_outbox_estimate(const struct backstage *b);
-void backstage_outbox_moved(struct backstage *b, int64_t by); /* +1 approved, -1 delivered; any thread */
+struct backlog *backstage_backlog(struct backstage *b); /* lives as long as backstage; any thread may use it */
 
 /* Counts the outbox, refunds and double sales anew, so that a scrape shows what is true. Wakes with TK_NONE, or with
  * TK_UNAVAILABLE after 500 ms at the latest: then the last count stands. Thread: the shard's. */

@@ -108,7 +108,7 @@ static int rows_counted(struct flow *f)
 	if (rest_ms > PERIOD_MS) c->job.next_in_ms = rest_ms;
 	if (tk_failed(f->err)) return FLOW_END;
 	atomic_store(&b->pending, c->call.pending);
-	atomic_store(&b->estimate, c->call.pending);
+	atomic_store(&b->backlog.rows, c->call.pending);
 	atomic_store(&b->oldest_age_ms, c->call.oldest_age_ms);
 	atomic_store(&b->refunds_pending, c->call.refunds_pending);
 	atomic_store(&b->oversold, c->call.oversold);

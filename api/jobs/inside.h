@@ -2,6 +2,7 @@
 #ifndef TK_INSIDE_H
 #define TK_INSIDE_H
 
+#include "api/app/backlog.h"
 #include "api/app/seating_mail.h"
 #include "api/jobs/backstage.h"
 #include "api/jobs/job.h"
@@ -28,8 +29,9 @@ struct backstage {
 	pthread_t thread;
 	bool started;
 	int64_t lease_ms; /* of the relay; tests shorten it */
-	/* Read by any thread. The estimate moves between two counts. */
-	_Atomic int64_t estimate, pending, oldest_age_ms, refunds_pending, oversold;
+	struct backlog backlog;
+	/* Read by any thread. */
+	_Atomic int64_t pending, oldest_age_ms, refunds_pending, oversold;
 };
 
 /* gauges.c */

@@ -163,7 +163,7 @@ static void clearing_done(struct flow *f)
 	struct clearing *c = container_of(f, struct clearing, flow);
 	struct relay *r = c->relay;
 
-	if (!tk_failed(f->err)) backstage_outbox_moved(r->job.b, -1);
+	if (!tk_failed(f->err)) backlog_moved(&r->job.b->backlog, -1);
 	if (!tk_failed(f->err) || now_of(r) > c->until_ms || r->job.stopped) {
 		clearing_end(c);
 		return;

@@ -27,7 +27,7 @@ static int rows_restored(struct flow *f)
 	if (s->call.stuck > 0) LOG_LIMITED(order_stuck, LF_I("orders", s->call.stuck));
 	if (s->call.restored == 0) return FLOW_END;
 	metrics_add(s->job.b->ports.metrics, METRIC_REPUBLISHED, 0, s->call.restored);
-	backstage_outbox_moved(s->job.b, s->call.restored);
+	backlog_moved(&s->job.b->backlog, s->call.restored);
 	job_kick(s->job.b->job[JOB_RELAY]);
 	return FLOW_END;
 }

@@ -1,6 +1,7 @@
 -- Rejects, and gives the money back: a FAILED order ($7, LATE_PAYMENT), or a READY one whose seat is live for someone
 -- else ($10, SEAT_TAKEN). Only where the facts that were read still hold; an event without a row in the result was left
--- alone. Locks as in confirm_settle, wallets last.
+-- alone. Locks as in confirm_settle, wallets last. Many may lose to one winner: the ORDER BY of `able` keeps its row from
+-- being changed before all of them have locked it (who meets a row of its own making in FOR UPDATE gets none).
 --
 -- The kept payment ($9) is REFUNDED; money that came without one is recorded and REFUNDED at once. One refund a payment.
 -- The winner's reservation gets a new rev: the copy in Redis may still show the seat as pending for the loser.
@@ -33,6 +34,7 @@ WITH event AS (
                      ELSE r.status = 'CONFIRMED' OR r.expires_at IS NULL OR r.expires_at > now() END
         FOR UPDATE) r ON true
     WHERE e.late OR r.id IS NOT NULL
+    ORDER BY place
 ), won AS (
     UPDATE reservation r SET rev = nextval('seat_rev') FROM able a WHERE r.id = a.winner_id AND NOT a.late
     RETURNING r.id, r.rev, r.user_id, r.status

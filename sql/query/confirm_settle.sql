@@ -1,8 +1,8 @@
 -- Confirms with care, where the facts that were read still hold: the order READY and approved or not as before ($9), the
 -- kept payment ($10) and the live reservation ($11) the same. An event without a row in the result was left alone.
 --
--- Everything is locked before anything is written, orders first, each kind in one order (the ORDER BY of the subqueries
--- also keeps a kind from starting before the one above has ended). What follows the locks can't fail but for the unique
+-- Everything is locked before anything is written, orders first, each kind in one order: each ORDER BY also keeps what
+-- follows from starting before the step above has ended. What follows the locks can't fail but for the unique
 -- constraints; a violation undoes the statement, is repeated singly and looked at again.
 WITH event AS (
     SELECT DISTINCT ON (order_no) *
@@ -32,6 +32,7 @@ WITH event AS (
                      ELSE r.status = 'HELD' AND r.expires_at <= now() END
         FOR UPDATE) r ON true
     WHERE e.live_id IS NULL OR r.own IS NOT NULL
+    ORDER BY place
 ), outlived AS (
     UPDATE reservation r SET status = 'EXPIRED', active = NULL, rev = nextval('seat_rev'), updated_at = now()
     FROM able a WHERE r.id = a.live_id AND NOT a.own

@@ -1,7 +1,8 @@
 -- Before a release: the user's READY orders for the seat fail. Verdicts: enum unready_verdict.
 -- $1 user  $2 schedule  $3 seat
 WITH call AS MATERIALIZED (
-    SELECT c.* FROM unnest($1::bigint[], $2::bigint[], $3::text[]) WITH ORDINALITY AS c (user_id, schedule_id, seat_no, n)
+    SELECT c.*
+    FROM unnest($1::bigint[], $2::bigint[], $3::text[]) WITH ORDINALITY AS c (user_id, schedule_id, seat_no, n)
 ), found AS MATERIALIZED (
     SELECT DISTINCT o.order_no
     FROM call c

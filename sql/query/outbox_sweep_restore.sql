@@ -2,7 +2,8 @@
 -- get it back, with the same event, at most 5 times.
 -- $1 ms until a listed order is looked at again  $2 how many
 WITH due AS MATERIALIZED (
-    SELECT order_no, times FROM outbox_sweep WHERE next_at <= now() ORDER BY next_at LIMIT $2::int FOR UPDATE SKIP LOCKED
+    SELECT order_no, times FROM outbox_sweep WHERE next_at <= now()
+    ORDER BY next_at LIMIT $2::int FOR UPDATE SKIP LOCKED
 ), state AS MATERIALIZED (
     SELECT d.order_no, d.times, p.event_id, x.event_id IS NOT NULL AS queued,
         o.status IS NOT DISTINCT FROM 'READY' AND p.event_id IS NOT NULL AS undecided

@@ -133,7 +133,8 @@ static void a_hall(int seats)
 	pg_db_do(&db, "INSERT INTO schedule (concert_id, show_at, sale_opens_at)"
 	              " VALUES (1, '2027-01-01', '2026-12-01 00:00:00.5Z')");
 	pg_db_do(&db, "INSERT INTO seat (schedule_id, seat_no, section, grade, price)"
-	              " SELECT 1, 'D-' || n, 'D', CASE n WHEN 1 THEN 'VIP' ELSE 'S' END, 90000 FROM generate_series(1, %d) n",
+	              " SELECT 1, 'D-' || n, 'D', CASE n WHEN 1 THEN 'VIP' ELSE 'S' END, 90000 FROM"
+		" generate_series(1, %d) n",
 		seats);
 }
 
@@ -213,7 +214,8 @@ static struct claims_load claims(struct catalogue_world *w, int64_t schedule)
 	return l;
 }
 
-static void expect_claim(const struct claims_load *l, const char *seat, enum seat_claim_kind kind, int64_t rev, int64_t user)
+static void expect_claim(const struct claims_load *l, const char *seat, enum seat_claim_kind kind, int64_t rev,
+	int64_t user)
 {
 	for (unsigned i = 0; i < l->count; i++) {
 		if (strcmp(l->changes[i].seat.s, seat) != 0) continue;

@@ -170,6 +170,11 @@ static void act_expire(struct side *s, int round)
 	}
 }
 
+static int64_t count_orders(const char *where)
+{
+	return pg_db_int(&db, "SELECT count(*) FROM payment_order WHERE %s", where);
+}
+
 static void approve_and_approve(void **state)
 {
 	(void)state;
@@ -189,7 +194,8 @@ static void approve_and_approve(void **state)
 	}
 	print_message("approved first: %d, %d\n", firsts[0], firsts[1]);
 	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM payment"), ROUNDS * ORDERS);
-	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM outbox JOIN payment USING (event_id, order_no)"), ROUNDS * ORDERS);
+	assert_int_equal(
+		pg_db_int(&db, "SELECT count(*) FROM outbox JOIN payment USING (event_id, order_no)"), ROUNDS * ORDERS);
 	free(a);
 	free(b);
 }
@@ -229,7 +235,7 @@ static void approve_and_fail(void **state)
 	print_message("approved: %d of %d\n", approved, ROUNDS * ORDERS);
 	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM payment"), approved);
 	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM outbox"), approved);
-	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM payment_order WHERE status = 'READY' AND approved_at IS NOT NULL"), approved);
+	assert_int_equal(count_orders("status = 'READY' AND approved_at IS NOT NULL"), approved);
 	free(a);
 	free(b);
 }
@@ -252,7 +258,7 @@ static void approve_and_expire(void **state)
 	print_message("approved: %d of %d\n", approved, ROUNDS * ORDERS);
 	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM payment"), approved);
 	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM outbox"), approved);
-	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM payment_order WHERE status = 'FAILED' AND approved_at IS NOT NULL"), 0);
+	assert_int_equal(count_orders("status = 'FAILED' AND approved_at IS NOT NULL"), 0);
 	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM payment_order o JOIN payment p USING (order_no)"
 	                                " WHERE o.status = 'READY' AND o.approved_at IS NOT NULL"), approved);
 	free(a);

@@ -208,7 +208,8 @@ static void who_waits_too_long_for_a_lock_is_told_before_the_deadline(void **sta
 	assert_true(pg_ready(w->pg));
 	pg_session_do(other, "ROLLBACK");
 	PQfinish(other);
-	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM payment_order WHERE seat_no = 'X-%d' AND approved_at IS NOT NULL",
+	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM payment_order WHERE seat_no = 'X-%d' AND approved_at IS NOT"
+		" NULL",
 	                     (int)next_user - 1), 0);
 }
 
@@ -234,6 +235,76 @@ static void a_held_row_under_a_lock_is_waited_for_and_then_kept(void **state)
 	assert_int_equal(p.verdict, APPROVE_DONE);
 	assert_true(w->orders.held_until(&w->orders, 1, no) == TIME_FOREVER);
 	PQfinish(other);
+}
+
+/* What waited for the other's lock still reads with its own old eyes: the payment is not there yet for it. */
+static void an_approval_of_another_daemon_is_told_with_its_event(void **state)
+{
+	struct pg_world *w = *state;
+	struct uuid order_no = an_order(w), event_id = uuid_v7(when_now_ms(), 2);
+	char no[UUID_TEXT], event[UUID_TEXT], sql[400];
+	uuid_text(no, &order_no);
+	uuid_text(event, &event_id);
+	PGconn *other = pg_db_session(&db);
+	snprintf(sql, sizeof sql,
+		"BEGIN; UPDATE payment_order SET approved_at = now(), rev = 1 WHERE order_no = '%s';"
+		"INSERT INTO payment (order_no, user_id, amount, method, status, event_id)"
+		" VALUES ('%s', 1, 1, 'CARD', 'APPROVED', '%s')", no, no, event);
+	pg_session_do(other, sql);
+	struct order_approve p = approve_call(order_no);
+	struct asker a;
+	asker_init(&a, &p.call);
+	w->orders.orders->approve(w->orders.orders, &p);
+	assert_false(asker_wait_ms(&a, w->loop, 100));
+	pg_session_do(other, "COMMIT");
+	assert_true(asker_wait(&a, w->loop));
+	assert_int_equal(a.err.kind, TK_OK);
+	assert_int_equal(p.verdict, APPROVE_AGAIN);
+	assert_true(uuid_equal(&p.event_id, &event_id));
+	assert_int_equal(w->orders.payments_of(&w->orders, &order_no), 1);
+	PQfinish(other);
+}
+
+static void a_number_that_another_daemon_just_made_is_the_same_order(void **state)
+{
+	struct pg_world *w = *state;
+	char no[UUID_TEXT], sql[400];
+	struct order_ready r = ready_call(next_user++, "T-1");
+	uuid_text(no, &r.order_no);
+	PGconn *other = pg_db_session(&db);
+	snprintf(sql, sizeof sql,
+		"BEGIN; INSERT INTO payment_order (order_no, user_id, schedule_id, seat_no, amount)"
+		" VALUES ('%s', %d, 1, 'T-1', 77)", no, (int)r.user);
+	pg_session_do(other, sql);
+	struct asker a;
+	asker_init(&a, &r.call);
+	w->orders.orders->ready(w->orders.orders, &r);
+	assert_false(asker_wait_ms(&a, w->loop, 50));
+	pg_session_do(other, "COMMIT");
+	assert_true(asker_wait(&a, w->loop));
+	assert_int_equal(a.err.kind, TK_OK);
+	assert_int_equal(r.verdict, READY_AGAIN);
+	assert_int_equal(r.amount_krw, 77);
+	PQfinish(other);
+}
+
+/* The two statements differ in their first line and in waiting. */
+static void approvals_that_wait_are_the_same_statement(void **state)
+{
+	(void)state;
+	static const char SKIP[] = " SKIP LOCKED";
+	const char *fast = strchr(PG_STATEMENT[STMT_ORDER_APPROVE].text, '\n');
+	const char *wait = strchr(PG_STATEMENT[STMT_ORDER_APPROVE_WAIT].text, '\n');
+	int skips = 0;
+	for (; *fast; fast++, wait++) {
+		if (strncmp(fast, SKIP, strlen(SKIP)) == 0) {
+			fast += strlen(SKIP);
+			skips++;
+		}
+		if (*fast != *wait) fail_msg("they differ at: %.60s", fast);
+	}
+	assert_int_equal(*wait, 0);
+	assert_int_equal(skips, 2);
 }
 
 /* --- limits and the end --- */
@@ -355,7 +426,10 @@ int main(void)
 		TEST(a_locked_order_holds_up_nobody_else),
 		TEST(who_waits_too_long_for_a_lock_is_told_before_the_deadline),
 		TEST(a_held_row_under_a_lock_is_waited_for_and_then_kept),
+		TEST(an_approval_of_another_daemon_is_told_with_its_event),
+		TEST(a_number_that_another_daemon_just_made_is_the_same_order),
 		TEST(the_end_answers_what_is_under_way),
+		cmocka_unit_test(approvals_that_wait_are_the_same_statement),
 		cmocka_unit_test(beyond_the_cap_calls_are_refused_at_once),
 		cmocka_unit_test(what_is_missing_is_named),
 		cmocka_unit_test(another_name_for_a_constraint_is_fine_and_a_mended_schema_heals),

@@ -99,16 +99,16 @@ static void the_count_corrects_the_estimate_and_feeds_the_gauges(void **state)
 	metrics_collector(backstage_collect, w->backstage);
 	fake_outbox_add(&w->outbox, 4);
 	w->outbox.stats = (struct outbox_stats){.oldest_age_ms = 2500, .refunds_pending = 2};
-	backstage_outbox_moved(w->backstage, 17);
+	backlog_moved(backstage_backlog(w->backstage), 17);
 	job_kick(w->backstage->job[JOB_COUNT]);
 	world_turn_for(w, 50);
-	assert_int_equal(backstage_outbox_estimate(w->backstage), 4);
+	assert_int_equal(backlog_rows(backstage_backlog(w->backstage)), 4);
 	assert_true(shows("\nticket_outbox_pending 4\n"));
 	assert_true(shows("\nticket_outbox_oldest_age_seconds 2.5\n"));
 	assert_true(shows("\nticket_refunds_pending 2\n"));
 	assert_true(shows("\nticket_oversold_seats 0\n"));
-	backstage_outbox_moved(w->backstage, 1);
-	assert_int_equal(backstage_outbox_estimate(w->backstage), 5);
+	backlog_moved(backstage_backlog(w->backstage), 1);
+	assert_int_equal(backlog_rows(backstage_backlog(w->backstage)), 5);
 }
 
 int main(void)

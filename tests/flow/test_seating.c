@@ -504,7 +504,7 @@ static void a_scrape_gets_a_count_that_began_after_it_asked(void **state)
 	assert_int_equal(v.err.kind, TK_OK);
 	assert_int_equal(w.err.kind, TK_OK);
 	assert_int_equal(p->w.outbox.calls[FAKE_STATS], 2);
-	assert_int_equal(backstage_outbox_estimate(p->w.backstage), 3);
+	assert_int_equal(backlog_rows(backstage_backlog(p->w.backstage)), 3);
 }
 
 static void a_scrape_waits_half_a_second_at_most(void **state)

@@ -222,7 +222,8 @@ static void url_of(struct pg_db *db)
 	const char *host = strstr(db->server_url, "://"), *path = host ? strchr(host + 3, '/') : NULL;
 	const char *query = strchr(db->server_url, '?');
 	must(host != NULL, "TICKET_TEST_DATABASE_URL is no URL");
-	size_t before = path ? (size_t)(path - db->server_url) : query ? (size_t)(query - db->server_url) : strlen(db->server_url);
+	const char *end = path ? path : query ? query : db->server_url + strlen(db->server_url);
+	size_t before = (size_t)(end - db->server_url);
 	snprintf(db->url, sizeof db->url, "%.*s/%s%s", (int)before, db->server_url, db->name, query ? query : "");
 }
 
@@ -265,7 +266,8 @@ static void migrate(struct pg_db *db)
 		free(text);
 	}
 	globfree(&found);
-	pg_session_do(db->sql, "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)");
+	pg_session_do(db->sql, "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT"
+		" NULL)");
 }
 
 bool pg_db_create(struct pg_db *db, const char *server_url)

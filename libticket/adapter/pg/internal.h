@@ -142,7 +142,8 @@ void pg_flight_free(struct pg *pg, struct pg_flight *f);
 void pg_queues_finish(struct pg *pg);
 
 /* --- flight.c --- */
-bool pg_flight_send(struct pg_conn *c, struct pg_flight *f); /* false: the connection is lost, the flight still the caller's */
+/* False: the connection is lost, the flight still the caller's. */
+bool pg_flight_send(struct pg_conn *c, struct pg_flight *f);
 void pg_flight_land(struct pg_conn *c);  /* the Sync of the first flight has come: deliver it */
 
 /* --- connection.c --- */

@@ -115,7 +115,8 @@ struct pg *pg_create(struct loop *l, const struct pg_settings *s, struct metrics
 	pg->metrics = m;
 	pg->set = *s;
 	pg->set.url = pg->url = mem_must(strdup(s->url));
-	pg->set.application_name = pg->application_name = mem_must(strdup(s->application_name ? s->application_name : "ticket"));
+	pg->application_name = mem_must(strdup(s->application_name ? s->application_name : "ticket"));
+	pg->set.application_name = pg->application_name;
 	if (!pg->set.queue_max) pg->set.queue_max = PG_QUEUE_MAX;
 	pg->seed = (unsigned)loop_now_us() | 1;
 	pg->hook.before_sleep = before_sleep;

@@ -5,11 +5,12 @@
  * is a transaction of its own. A statement that fails for its data (SQLSTATE 22xxx, 23xxx) is repeated with one call
  * each, so that a bad one harms nobody else. 40001, 40P01 and 55P03 are repeated, with jitter, at most 3 times.
  *
- * Lanes: FAST never waits for a lock (SKIP LOCKED, or rows nobody else has); SLOW may (lock_timeout 200 ms). An idle FAST
- * connection takes up to 8 statements at once, a SLOW one a single one. Plans are generic and use indexes.
+ * Lanes: FAST never waits for a lock (SKIP LOCKED, or rows nobody else has); SLOW may (lock_timeout 200 ms). An idle
+ * FAST connection takes up to 8 statements at once, a SLOW one a single one.
  * Connections check the schema, then prepare every statement of sql/query when they connect; what is missing or does
- * not prepare is a fatal misfit (pg_misfit). A connection that is lost or misses a deadline is thrown away and built again with backoff
- * (50 ms doubling to 1 s); everything on it is answered: TK_UNCERTAIN for writes that had been sent, else TK_UNAVAILABLE.
+ * not prepare is a fatal misfit (pg_misfit). A connection that is lost or misses a deadline is thrown away and built
+ * again with backoff (50 ms doubling to 1 s); everything on it is answered: TK_UNCERTAIN for writes that had been sent,
+ * else TK_UNAVAILABLE.
  * What has waited for three quarters of its time is not sent any more: TK_UNAVAILABLE.
  *
  * Plans are made once, while tables may still be empty, and must stay good when they are not: a statement reaches a
@@ -39,9 +40,10 @@ struct pg_settings {
 	int64_t timeout_ms;        /* of one call, queueing included */
 	unsigned queue_max;        /* calls waiting; beyond: TK_UNAVAILABLE at once. 0: 20000 */
 };
-struct pg *pg_create(struct loop *l, const struct pg_settings *s, struct metrics_sheet *m); /* connects in the background */
-void pg_destroy(struct pg *pg);                                 /* answers everything that is under way */
-bool pg_ready(const struct pg *pg);                             /* at least one connection of each lane works */
+/* Connects in the background; `m` may be NULL. */
+struct pg *pg_create(struct loop *l, const struct pg_settings *s, struct metrics_sheet *m);
+void pg_destroy(struct pg *pg);     /* answers everything that is under way */
+bool pg_ready(const struct pg *pg); /* at least one connection of each lane works */
 /* NULL, or one line: the table or constraint that is missing (schema_check.h), or the statement that did not prepare
  * and why. It goes when a later connection finds everything. */
 const char *pg_misfit(const struct pg *pg);
@@ -68,7 +70,7 @@ bool pg_is_null(const struct pg_row *r, int col);
 int64_t pg_get_i64(const struct pg_row *r, int col); /* int2, int4, int8 */
 bool pg_get_bool(const struct pg_row *r, int col);
 struct uuid pg_get_uuid(const struct pg_row *r, int col);
-const char *pg_get_text(const struct pg_row *r, int col, size_t *ret_len); /* valid during the callback; NUL-terminated */
+const char *pg_get_text(const struct pg_row *r, int col, size_t *ret_len); /* NUL-terminated, for the callback only */
 void pg_get_str(const struct pg_row *r, int col, char *out, size_t cap);   /* cut at cap - 1 */
 struct seat_no pg_get_seat_no(const struct pg_row *r, int col);
 int64_t pg_get_time(const struct pg_row *r, int col); /* timestamptz to unix ms; TIME_NONE, TIME_FOREVER */
@@ -83,11 +85,12 @@ struct pg_batch {
 	unsigned params;
 	enum pg_type types[PG_PARAMS_MAX]; /* of the elements; the statement takes arrays of these */
 	void (*bind)(struct pg_args *a, const struct port_call *c); /* one value for each parameter, in order */
-	void (*row)(struct port_call *c, const struct pg_row *r);   /* column 0 is the 1-based place of the call (bigint); 0..n rows a call */
+	/* Column 0 is the 1-based place of the call (bigint); 0..n rows a call. */
+	void (*row)(struct port_call *c, const struct pg_row *r);
 	/* After the rows: NULL, or what the call's answer is (for instance asked again elsewhere: return TK_OK with
 	 * *ret_again set to another batch). */
 	struct tk_err (*settle)(struct port_call *c, const struct pg_batch **ret_again);
-	int (*order)(const struct port_call *a, const struct port_call *b); /* locks are taken in this order; NULL: as they came */
+	int (*order)(const struct port_call *a, const struct port_call *b); /* of the calls; NULL: as they came */
 };
 void pg_batch_call(struct pg *pg, const struct pg_batch *b, struct port_call *c);
 
@@ -99,7 +102,7 @@ struct pg_query {
 	unsigned params;
 	enum pg_type types[PG_PARAMS_MAX];
 	bool array[PG_PARAMS_MAX]; /* parameter i is an array of types[i] */
-	void (*bind)(struct pg_args *a, const struct port_call *c); /* scalars in order; arrays through pg_array/pg_array_end */
+	void (*bind)(struct pg_args *a, const struct port_call *c); /* in order; arrays between pg_array, pg_array_end */
 	void (*row)(struct port_call *c, const struct pg_row *r);
 	struct tk_err (*settle)(struct port_call *c, int rows); /* NULL: TK_OK */
 };
