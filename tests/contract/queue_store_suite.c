@@ -632,7 +632,7 @@ static void the_waiting_are_listed_in_their_order(void **state)
 static void many_are_heard_of_at_once(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	int64_t users[QUEUE_BATCH_MAX];
+	int64_t users[QUEUE_BATCH_MAX], ends[QUEUE_BATCH_MAX];
 	uint8_t status[QUEUE_BATCH_MAX];
 	for (int i = 0; i < QUEUE_BATCH_MAX; i++) users[i] = i + 1;
 	for (int i = 0; i < 400; i++) suite_enter(w, users[i]);
@@ -640,9 +640,11 @@ static void many_are_heard_of_at_once(void **state)
 	used(w, 2);
 	leave_with(w, 3, 3, true);
 	struct queue_hear k = {.schedule = w->schedule, .users = users, .count = QUEUE_BATCH_MAX, .rules = w->rules,
-		.status = status};
+		.status = status, .ends_ms = ends};
 	well(w, CALL_HEAR, &k.call);
 	assert_int_equal(status[0], QUEUE_ACTIVE);
+	assert_int_equal(ends[0], suite_status(w, 1).expires_ms);
+	assert_int_equal(ends[1], TIME_NONE);
 	assert_int_equal(status[1], QUEUE_USED);
 	assert_int_equal(status[2], QUEUE_EXPIRED);
 	for (int i = 3; i < 400; i++) assert_int_equal(status[i], QUEUE_WAITING);

@@ -16,7 +16,7 @@ local left = #ARGV > 5 and call('SMISMEMBER', LEFT, unpack(ARGV, 6)) or {}
 for i = 6, #ARGV do
 	if left[i - 5] == 0 then
 		line[#line + 1], line[#line + 2] = number, ARGV[i]
-		heard[#heard + 1], heard[#heard + 2] = q, ARGV[i]
+		heard[#heard + 1], heard[#heard + 2] = q + i / 1024, ARGV[i] -- rising: equal ones are put in order of name
 	end
 	number = number + 1
 end
