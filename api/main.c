@@ -15,7 +15,9 @@
 #include "adapter/pg/catalogue.h"
 #include "adapter/pg/outbox.h"
 #include "adapter/pg/pg.h"
+#include "adapter/pg/queue_books.h"
 #include "adapter/redis/client.h"
+#include "adapter/redis/queue_store.h"
 #include "adapter/redis/seat_lock.h"
 #include "api/http/auth.h"
 #include "api/http/http.h"
@@ -126,6 +128,9 @@ struct daemon {
 	struct pg *pg;
 	struct redis *redis;
 	struct redis_seat_lock seats;
+	struct redis *queue_redis; /* NULL: the same as `redis`, or another daemon's */
+	struct redis_queue_store queue;
+	struct pg_queue_books books;
 	struct shard **shards;
 	unsigned shard_count;
 };
@@ -214,6 +219,21 @@ static void start_producer(struct daemon *d)
 	if (!d->producer) refuse_start(why);
 }
 
+static void wire_queue(struct daemon *d)
+{
+	struct backstage_ports *p = &d->stage;
+	const struct config *c = &d->config;
+	struct redis_settings redis = {.url = c->queue_redis_url, .timeout_ms = c->redis_timeout_ms};
+
+	pg_queue_books_init(&d->books, d->pg);
+	p->books = &d->books.port;
+	if (c->role == ROLE_BOOKING) return;
+	if (!config_one_redis(c) && !(d->queue_redis = redis_create(p->loop, &redis, p->metrics)))
+		refuse_start("TICKET_QUEUE_REDIS_URL is no redis:// address");
+	redis_queue_store_init(&d->queue, d->queue_redis ? d->queue_redis : d->redis);
+	p->queue = &d->queue.port;
+}
+
 static void wire_backstage(struct daemon *d)
 {
 	struct backstage_ports *p = &d->stage;
@@ -237,6 +257,7 @@ static void wire_backstage(struct daemon *d)
 	p->catalogue = pg_catalogue_create(d->pg);
 	p->outbox = pg_outbox_create(d->pg);
 	p->events = kafka_event_out_create(d->producer, p->loop);
+	wire_queue(d);
 	d->backstage = backstage_create(p);
 	metrics_collector(backstage_collect, d->backstage);
 }
@@ -291,6 +312,7 @@ static void stop_all(struct daemon *d)
 	kafka_producer_stop(d->producer, FLUSH_MS);
 	for (unsigned i = 0; i < d->shard_count; i++) shard_destroy(d->shards[i]);
 	free(d->shards);
+	redis_destroy(d->queue_redis);
 	redis_destroy(d->redis);
 	pg_destroy(d->pg);
 	kafka_event_out_destroy(d->stage.events);

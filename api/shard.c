@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/crypto/queue_token.h"
 #include "adapter/kafka/producer.h"
 #include "adapter/pg/catalogue.h"
 #include "adapter/pg/orders.h"
 #include "adapter/pg/outbox.h"
 #include "adapter/pg/pg.h"
+#include "adapter/pg/queue_books.h"
 #include "adapter/redis/client.h"
+#include "adapter/redis/queue_store.h"
 #include "adapter/redis/seat_lock.h"
 #include "api/app/after_payment.h"
 #include "api/app/seating.h"
@@ -36,6 +39,10 @@ struct shard {
 	struct pg *pg;
 	struct redis *redis;
 	struct redis_seat_lock seats;
+	struct redis *queue_redis; /* NULL: the same as `redis` */
+	struct redis_queue_store queue;
+	struct pg_queue_books books;
+	struct hmac_queue_token *tokens;
 	struct http *http;
 	pthread_t thread;
 	int64_t stop_by_ms; /* 0: not stopping */
@@ -52,7 +59,8 @@ static struct shard *shard_of(const struct services *s)
 static void away(const struct services *services, char *ret, size_t n, bool *ret_fatal)
 {
 	struct shard *s = shard_of(services);
-	bool pg = pg_ready(s->pg), redis = redis_ready(s->redis), kafka = kafka_producer_reachable(s->settings.producer);
+	bool redis = redis_ready(s->redis) && (!s->queue_redis || redis_ready(s->queue_redis));
+	bool pg = pg_ready(s->pg), kafka = kafka_producer_reachable(s->settings.producer);
 
 	*ret_fatal = !pg || !redis;
 	snprintf(ret, n, "%s%s%s%s%s", pg ? "" : "postgresql", !pg && !redis ? ", " : "", redis ? "" : "redis",
@@ -89,6 +97,25 @@ static void begin_stop(struct mail *m, void *ctx)
 
 /* --- wiring --- */
 
+/* The waiting room: here, unless it is another daemon's; on a Redis of its own where the settings say so. */
+static bool wire_queue(struct shard *s)
+{
+	const struct config *c = s->settings.config;
+	struct redis_settings redis = {.url = c->queue_redis_url, .timeout_ms = c->redis_timeout_ms};
+
+	pg_queue_books_init(&s->books, s->pg);
+	s->services.books = &s->books.port;
+	s->tokens = hmac_queue_token_create(c->queue_secret ? c->queue_secret : c->jwt_secret);
+	s->services.tokens = hmac_queue_token_port(s->tokens);
+	if (c->role != ROLE_BOOKING) {
+		if (!config_one_redis(c) && !(s->queue_redis = redis_create(s->loop, &redis, s->services.metrics))) return false;
+		redis_queue_store_init(&s->queue, s->queue_redis ? s->queue_redis : s->redis);
+		s->services.queue = &s->queue.port;
+	}
+	s->services.board = queue_board_create(s->settings.backstage, s->loop, s->services.queue);
+	return s->services.board != NULL;
+}
+
 static bool wire_adapters(struct shard *s)
 {
 	const struct config *c = s->settings.config;
@@ -124,6 +151,7 @@ static bool wire(struct shard *s)
 	v->metrics = metrics_sheet_create();
 	v->away = away;
 	if (!s->loop || mailbox_init(&s->mailbox, s->loop, s) != 0 || !wire_adapters(s)) return false;
+	if (!wire_queue(s)) return false;
 	v->seating = seating_create(s->settings.backstage, s->loop);
 	v->after_payment = after_payment_create(v);
 	unsigned max = (unsigned)((v->config->http_max_connections + v->config->http_shards - 1) / v->config->http_shards);
@@ -171,12 +199,15 @@ void shard_destroy(struct shard *s)
 {
 	timer_stop(s->loop, &s->watch);
 	/* Calls are answered by their adapters' end; whoever they wake still finds everything else. */
+	redis_destroy(s->queue_redis);
 	redis_destroy(s->redis);
 	pg_destroy(s->pg);
 	http_destroy(s->http);
 	kafka_event_out_destroy(s->services.events);
 	after_payment_destroy(s->services.after_payment);
 	seating_destroy(s->services.seating);
+	queue_board_destroy(s->services.board);
+	hmac_queue_token_destroy(s->tokens);
 	pg_orders_destroy(s->services.orders);
 	pg_outbox_destroy(s->services.outbox);
 	pg_catalogue_destroy(s->services.catalogue);

@@ -86,35 +86,41 @@ static void see_early(struct queue_watch *w, const struct queue_news *n)
 
 /* --- who waits without a known number: found by user --- */
 
-static int by_user(const void *a, const void *b)
-{
-	const int64_t *x = *(int64_t(*const *)[2])a, *y = *(int64_t(*const *)[2])b;
+struct standing {
+	int64_t user; /* first: they are ordered as users are */
+	size_t at;
+};
 
-	return (x[0] > y[0]) - (x[0] < y[0]);
-}
-
-static int user_to_entry(const void *user, const void *entry)
+static int compare_users(const void *a, const void *b)
 {
-	int64_t x = *(const int64_t *)user, y = (**(int64_t(*const *)[2])entry)[0];
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
 
 	return (x > y) - (x < y);
 }
 
+static struct standing *by_user(const struct queue_line *l)
+{
+	struct standing *s = mem_must(calloc(l->count + 1, sizeof *s));
+
+	for (size_t i = 0; i < l->count; i++) s[i] = (struct standing){l->users_numbers[i][0], i};
+	qsort(s, l->count, sizeof *s, compare_users);
+	return s;
+}
+
 static void place_unplaced(struct queue_known *k, const struct queue_news *n)
 {
-	const struct queue_line *l = n->line;
-	int64_t(**sorted)[2] = mem_must(calloc(l->count + 1, sizeof *sorted));
+	struct standing *all = by_user(n->line);
 
-	for (size_t i = 0; i < l->count; i++) sorted[i] = &l->users_numbers[i];
-	qsort(sorted, l->count, sizeof *sorted, by_user);
 	for (struct queue_watch *w = TAILQ_FIRST(&k->watches); w; w = k->next_watch) {
-		int64_t(**found)[2] = w->unplaced ? bsearch(&w->user, sorted, l->count, sizeof *sorted, user_to_entry) : NULL;
+		const struct standing *s;
 
 		k->next_watch = TAILQ_NEXT(w, link);
-		if (found) stand_at(w, n, (size_t)(*found - l->users_numbers));
-		else if (w->unplaced && l->whole) w->doubted = true;
+		if (!w->unplaced) continue;
+		s = bsearch(&w->user, all, n->line->count, sizeof *all, compare_users);
+		if (s) stand_at(w, n, s->at);
+		else if (n->line->whole) w->doubted = true;
 	}
-	free(sorted);
+	free(all);
 }
 
 /* --- hearing --- */
@@ -130,13 +136,6 @@ static int64_t hear_each_ms(const struct queue_known *k, const struct queue_watc
 	case QUEUE_NOBODY: return OVER_MS;
 	default: return grace > 0 ? grace / HEARINGS_A_GRACE : INT64_MAX;
 	}
-}
-
-static int compare_users(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
 }
 
 static bool is_due(const struct queue_known *k, const struct queue_watch *w)

@@ -400,19 +400,31 @@ static void options(struct exchange *x)
 	exchange_empty(x, 204);
 }
 
-static bool authenticated(struct exchange *x)
+static bool bearer_holds(struct exchange *x)
 {
 	const char *h = x->headers.authorization;
 	struct jwt_claims claims;
 
-	if (x->app->config->auth != AUTH_JWT) return true;
-	if (h && strncasecmp(h, "Bearer ", 7) == 0 &&
-		auth_verify(x->app->config->jwt_secret, h + 7 + strspn(h + 7, " "), when_now_ms() / 1000, &claims)) {
-		x->user = claims.user;
-		x->admin = claims.admin;
-		return true;
-	}
+	if (!h || strncasecmp(h, "Bearer ", 7) != 0) return false;
+	if (!auth_verify(x->app->config->jwt_secret, h + 7 + strspn(h + 7, " "), when_now_ms() / 1000, &claims)) return false;
+	x->user = claims.user;
+	x->admin = claims.admin;
+	return true;
+}
+
+bool exchange_authenticated(struct exchange *x)
+{
+	if (x->app->config->auth != AUTH_JWT || bearer_holds(x)) return true;
 	exchange_problem(x, PROBLEM_UNAUTHENTICATED);
+	return false;
+}
+
+/* Whatever TICKET_AUTH says. */
+static bool is_admin(struct exchange *x)
+{
+	if (!bearer_holds(x)) exchange_problem(x, PROBLEM_UNAUTHENTICATED);
+	else if (!x->admin) exchange_problem(x, PROBLEM_FORBIDDEN);
+	else return true;
 	return false;
 }
 
@@ -435,7 +447,9 @@ static void answer(struct exchange *x)
 	} else if (x->dropped) {
 		x->closing = true;
 		exchange_problem(x, PROBLEM_BODY_TOO_LARGE);
-	} else if ((x->route->flags & R_USER) && !authenticated(x)) {
+	} else if ((x->route->flags & R_USER) && !exchange_authenticated(x)) {
+		return;
+	} else if ((x->route->flags & R_ADMIN) && !is_admin(x)) {
 		return;
 	} else if ((x->route->flags & R_BODY) && x->body.len && !is_json(x->headers.content_type)) {
 		exchange_problem(x, PROBLEM_UNSUPPORTED_MEDIA_TYPE);

@@ -93,6 +93,8 @@ bool exchange_uuid_param(struct exchange *x, const char *name, struct uuid *ret)
 bool exchange_user(struct exchange *x, int64_t named, int64_t *ret);
 /* The same where a GET names the user by ?userId=. */
 bool exchange_user_arg(struct exchange *x, int64_t *ret);
+/* A valid bearer token, where one is needed, for routes that don't always need one; false: answered 401 already. */
+bool exchange_authenticated(struct exchange *x);
 /* Within TICKET_RATE_LIMIT_PER_S for this user; false: answered 429 already. */
 bool exchange_rate(struct exchange *x, int64_t user);
 

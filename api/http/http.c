@@ -12,6 +12,7 @@
 
 #include "adapter/json/json_codec.h"
 #include "api/http/http_internal.h"
+#include "api/http/queue_routes.h"
 #include "api/http/seat_routes.h"
 #include "api/http/stream.h"
 #include "runtime/metrics.h"
@@ -285,6 +286,7 @@ struct http *http_create(struct services *app, int listen_fd, unsigned max_conne
 	LIST_INIT(&h->streams);
 	h->json = json_decoder_create();
 	h->seat_answers = seat_answers_create();
+	h->queue_answers = queue_answers_create();
 	h->metrics = http_metrics_create();
 	h->no_content = MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
 	h->mhd = start_mhd(h);
@@ -346,6 +348,7 @@ void http_destroy(struct http *h)
 	MHD_destroy_response(h->no_content);
 	json_decoder_destroy(h->json);
 	seat_answers_destroy(h->seat_answers);
+	queue_answers_destroy(h->queue_answers);
 	while ((x = h->spare)) {
 		h->spare = x->next_free;
 		free(x);

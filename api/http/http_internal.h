@@ -41,6 +41,7 @@ struct http {
 	struct http_metrics *metrics;
 	struct json_decoder *json;
 	struct seat_answers *seat_answers;
+	struct queue_answers *queue_answers;
 };
 
 /* exchange.c */

@@ -83,11 +83,11 @@ static void answer_place(struct visit_request *r)
 	exchange_json(r->x, 200, &b);
 }
 
-static void answer_refused(struct visit_request *r, const struct flow *f)
+static void answer_refused(struct exchange *x, enum visit_outcome o, const struct flow *f)
 {
-	if (r->use.outcome == VISIT_FAILED) exchange_failed(r->x, f->err, f->steps[f->at].name);
-	else if (r->use.outcome == VISIT_OTHER_CONCERT) exchange_invalid(r->x, "concertId", "is not this schedule's");
-	else exchange_problem(r->x, VISIT_PROBLEM[r->use.outcome]);
+	if (o == VISIT_FAILED) exchange_failed(x, f->err, f->steps[f->at].name);
+	else if (o == VISIT_OTHER_CONCERT) exchange_invalid(x, "concertId", "is not this schedule's");
+	else exchange_problem(x, VISIT_PROBLEM[o]);
 }
 
 static void visit_done(struct flow *f)
@@ -95,7 +95,7 @@ static void visit_done(struct flow *f)
 	struct visit_request *r = container_of(f, struct visit_request, use.flow);
 
 	if (r->use.outcome == VISIT_PLACED) answer_place(r);
-	else answer_refused(r, f);
+	else answer_refused(r->x, r->use.outcome, f);
 	visit_queue_finish(&r->use);
 }
 
@@ -243,7 +243,6 @@ static void sight_done(struct flow *f)
 	struct events_request *r = container_of(f, struct events_request, flow);
 
 	if (tk_failed(f->err)) exchange_failed(r->x, f->err, f->steps[f->at].name);
-	else if (r->x->gone) exchange_empty(r->x, 200);
 	else start_places(r->x, &r->use);
 	visit_queue_finish(&r->use);
 }
@@ -256,7 +255,7 @@ static void events_visited(struct flow *f)
 		flow_start(&r->flow, EVENTS_STEPS, 0, sight_done);
 		return;
 	}
-	answer_refused(&(struct visit_request){.x = r->x, .use = {.outcome = r->use.outcome}}, f);
+	answer_refused(r->x, r->use.outcome, f);
 	visit_queue_finish(&r->use);
 }
 

@@ -20,7 +20,8 @@ enum route_flag {
 	R_QUEUE = 1 << 3,   /* answered by the roles all and queue */
 	R_BOTH = R_BOOKING | R_QUEUE,
 	R_MOCK = 1 << 4,  /* exists only with the mock gateway */
-	R_STREAM = 1 << 5 /* an event stream; its duration is not a request's */
+	R_STREAM = 1 << 5, /* an event stream; its duration is not a request's */
+	R_ADMIN = 1 << 6   /* a valid token of an administrator; without TICKET_JWT_SECRET the path does not exist */
 };
 
 struct route {

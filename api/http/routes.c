@@ -4,6 +4,7 @@
 #include "api/http/hold_routes.h"
 #include "api/http/ops_routes.h"
 #include "api/http/payment_routes.h"
+#include "api/http/queue_routes.h"
 #include "api/http/route.h"
 #include "api/http/seat_routes.h"
 #include "runtime/config.h"
@@ -18,6 +19,16 @@ const struct route ROUTES[] = {
 	{GET,  "/schedules/{id}/seats/events", R_BOOKING | R_STREAM,       seat_events_get,         "the seat map, then what changes in it"},
 	{GET,  "/schedules/{id}/seats/available", R_BOOKING,               seats_available_get,     "the available seats only"},
 	{GET,  "/seats/available",            R_BOOKING,                   seats_available_arg_get, "the same, ?scheduleId="},
+	/* queue */
+	{POST, "/queue/enter",                R_QUEUE | R_USER | R_BODY,   queue_enter_post,        "a place in the waiting room, or the one that is there"},
+	{GET,  "/queue/status",               R_QUEUE | R_USER,            queue_status_get,        "where one stands, ?scheduleId="},
+	{GET,  "/queue/events",               R_QUEUE | R_STREAM,          queue_events_get,        "the same as it changes; ?token= instead of the bearer"},
+	{POST, "/queue/leave",                R_QUEUE | R_USER | R_BODY,   queue_leave_post,        "give the place back"},
+	{GET,  "/queue/serving",              R_QUEUE,                     queue_serving_get,       "whose turn it is, for everybody, at most 1 s old"},
+	{GET,  "/queue/draw",                 R_QUEUE,                     queue_draw_get,          "the draw's commitment, afterwards its seed"},
+	{GET,  "/queue/tokens/verify",        R_QUEUE,                     queue_verify_get,        "is the Queue-Token's place admitted"},
+	{POST, "/queue/tokens/expire",        R_QUEUE | R_BODY,            queue_expire_post,       "the token's place goes to the next"},
+	{GET,  "/queue/ping",                 R_QUEUE,                     queue_ping_get,          "verify would work"},
 	/* hold */
 	{POST, "/tickets/hold",               R_BOOKING | R_USER | R_BODY, hold_post,               "take one seat or several, all or nothing"},
 	{POST, "/tickets/release",            R_BOOKING | R_USER | R_BODY, release_post,            "give a held seat back"},
@@ -54,7 +65,18 @@ static bool exists(const struct config *c, const struct route *r)
 	static const unsigned OF_ROLE[] = {[ROLE_ALL] = R_BOTH, [ROLE_QUEUE] = R_QUEUE, [ROLE_BOOKING] = R_BOOKING};
 
 	if ((r->flags & R_MOCK) && c->gateway != GATEWAY_MOCK) return false;
+	if ((r->flags & R_ADMIN) && !c->jwt_secret) return false;
 	return (r->flags & OF_ROLE[c->role]) != 0;
+}
+
+/* "/queues/x" is "/queue/x". */
+static bool is_path(const struct route *r, const char *path, struct route_match *m)
+{
+	static const char ONE[] = "/queue/", MANY[] = "/queues/";
+
+	if (strncmp(path, MANY, sizeof MANY - 1) != 0) return fits(r->pattern, path, m);
+	return strncmp(r->pattern, ONE, sizeof ONE - 1) == 0 &&
+	       fits(r->pattern + sizeof ONE - 1, path + sizeof MANY - 1, m);
 }
 
 struct route_match route_find(const struct config *c, enum method method, const char *path)
@@ -63,7 +85,7 @@ struct route_match route_find(const struct config *c, enum method method, const 
 
 	if (strncmp(path, "/api/", 5) == 0) path += 4;
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
-		if (!exists(c, &ROUTES[i]) || !fits(ROUTES[i].pattern, path, &m)) continue;
+		if (!exists(c, &ROUTES[i]) || !is_path(&ROUTES[i], path, &m)) continue;
 		ret.allowed |= 1u << ROUTES[i].method;
 		if (ROUTES[i].method != method) continue;
 		ret.route = &ROUTES[i];

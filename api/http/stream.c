@@ -20,11 +20,19 @@ static void drop_pending(struct stream *s)
 	s->sent = 0;
 }
 
+/* Nobody up the stack uses it any more: libmicrohttpd reads on its own account. 4 KiB a stream would lie idle. */
+static void let_arena_go(struct stream *s)
+{
+	if (s->exchange) arena_finish(&s->exchange->arena);
+	s->exchange = NULL;
+}
+
 static ssize_t read_more(void *cls, uint64_t pos, char *out, size_t max)
 {
 	struct stream *s = cls;
 
 	(void)pos;
+	let_arena_go(s);
 	if (s->sent == s->pending.len) {
 		drop_pending(s);
 		if (!s->ending) s->fill(s, &s->pending);
@@ -85,6 +93,7 @@ void stream_start(struct stream *s, struct exchange *x)
 
 	s->http = x->http;
 	s->conn = x->conn;
+	s->exchange = x;
 	s->beat.fired = heartbeat;
 	buf_init(&s->pending, NULL);
 	buf_puts(&s->pending, "retry: 2000\n\n");

@@ -15,6 +15,7 @@ struct stream {
 	void (*closed)(struct stream *s);
 	/* the stream's own */
 	struct http *http;
+	struct exchange *exchange; /* until its arena has been let go */
 	struct MHD_Connection *conn;
 	struct buf pending;
 	size_t sent;

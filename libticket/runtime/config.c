@@ -248,6 +248,11 @@ bool config_load(struct config *ret, enum config_daemon who, const char *(*geten
 	return true;
 }
 
+bool config_one_redis(const struct config *c)
+{
+	return strcmp(c->queue_redis_url, c->redis_url) == 0;
+}
+
 void config_finish(struct config *c)
 {
 	for (int i = 0; i < SETTINGS; i++) {

@@ -41,6 +41,7 @@ enum config_daemon { FOR_API = 1, FOR_CONSUMER = 2, FOR_BOTH = 3 };
  * http_shards (cores), database_connections (4 a shard), queue_redis_url (redis_url),
  * queue_bypass_per_s (admission rate). `getenv_` is injected for tests (NULL: getenv). */
 bool config_load(struct config *ret, enum config_daemon who, const char *(*getenv_)(const char *), char *why, size_t n);
+bool config_one_redis(const struct config *c); /* the waiting room's Redis is the holds' */
 void config_finish(struct config *c);
 void config_help(FILE *out, enum config_daemon who); /* the rows as text */
 /* --check-config: KEY=value lines; secrets, and passwords within URLs, as ***. */
