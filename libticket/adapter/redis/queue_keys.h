@@ -14,7 +14,7 @@ static inline void key_queue(struct redis_args *a, int64_t schedule)
 }
 static inline void key_heard(struct redis_args *a, int64_t schedule)
 {
-	redis_arg_key(a, "queue:heard:{", schedule, "}");
+	redis_arg_key(a, "queue:heard:{", schedule, "}:");
 }
 static inline void key_active(struct redis_args *a, int64_t schedule)
 {

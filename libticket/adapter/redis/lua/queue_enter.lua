@@ -1,5 +1,5 @@
 -- A place in the line, the same for whoever has one.
--- KEYS: queue:meta:{S}, queue:{S}, queue:place:{S}, queue:heard:{S}
+-- KEYS: queue:meta:{S}, queue:{S}, queue:place:{S}, queue:heard:{S}: (without the piece)
 -- ARGV: run_id, user, opens at, grace ms, active ttl ms, number of a token or 0
 -- Gives {number, total, rate} to a new user at the end of the line, else {status, number, rank, total, rate, ends}, the
 -- numbers of enum queue_status; -1 in a new life.
@@ -17,7 +17,10 @@ if not place and m[7] == '-1' and m[6] == '0' and ARGV[6] == '0' and now - ARGV[
 	local number = m[2] + 1
 	if call('ZADD', KEYS[2], 'NX', number, user) == 1 then
 		call('HINCRBY', KEYS[1], 'seq', '1')
-		if ARGV[4] ~= '0' then call('ZADD', KEYS[4], q, user) end
+		if ARGV[4] ~= '0' then
+			local at = number % 8192
+			call('SETRANGE', KEYS[4] .. (number - at) / 8192, at * 8, (struct.pack('>d', q)))
+		end
 		local total = call('ZCARD', KEYS[2])
 		if total > 1 then return {number, total, m[5] + 0} end
 	end
@@ -47,7 +50,7 @@ if state == '0' or state == '1' then
 end
 local waiting = call('ZSCORE', QUEUE, user)
 if waiting then
-	if hear(user, grace, sold) then return line(waiting) end
+	if hear(waiting + 0, grace, sold) then return line(waiting) end
 	drop(user, waiting)
 elseif pre >= 0 and call('SISMEMBER', PRE, user) == 1 and call('SISMEMBER', LEFT, user) == 0 then
 	if pre > 0 or now < opens then return reply(PRE_QUEUE, 0, -1) end
@@ -82,5 +85,5 @@ end
 number = lost() and token or seq + 1
 if number > seq then call('HSET', KEYS[1], 'seq', number) end
 call('ZADD', QUEUE, number, user)
-if grace > 0 then call('ZADD', HEARD, q, user) end
+if grace > 0 then mark(number) end
 return line(number)

@@ -10,20 +10,12 @@ local q, stalled = now - m[2], now - m[3]
 if (stalled > 5000 or stalled < 0) and m[3] ~= '0' then q = m[3] - m[2] end
 local base, sold, pre = m[4] + 0, m[5] ~= '0', m[6] + 0
 --include queue_lib
-local users, digit, write, reply = {unpack(ARGV, 4)}, {}, {}, {''}
+local users, digit, reply = {unpack(ARGV, 4)}, {}, {''}
 local waiting = call('ZMSCORE', QUEUE, unpack(users))
-local heard = grace > 0 and call('ZMSCORE', HEARD, unpack(users)) or {}
-local function in_line(user, number, last)
-	local silent = last and q - last or grace
-	if grace > 0 and silent > grace and not sold then
-		drop(user, number)
-		return '0'
-	end
-	if grace > 0 and silent > grace / 8 then
-		write[#write + 1] = q
-		write[#write + 1] = user
-	end
-	return sold and '6' or '2'
+local function in_line(user, number)
+	if hear(number + 0, grace, sold) then return sold and '6' or '2' end
+	drop(user, number)
+	return '0'
 end
 local function elsewhere(user)
 	local number, state = string.match(call('HGET', PLACE, user) or '', '^(%d+):(.)')
@@ -37,8 +29,7 @@ local function elsewhere(user)
 	return early and '1' or '0'
 end
 for i, user in ipairs(users) do
-	digit[i] = waiting[i] and in_line(user, waiting[i], heard[i]) or elsewhere(user)
+	digit[i] = waiting[i] and in_line(user, waiting[i]) or elsewhere(user)
 end
-if #write > 0 then call('ZADD', HEARD, unpack(write)) end
 reply[1] = table.concat(digit)
 return #reply > 1 and reply or reply[1]

@@ -2,7 +2,7 @@
 -- queue's own time), base (numbers up to it are of earlier lives of the store). Numbers stay text as Redis gave them.
 local REMEMBER = 600000
 local tail = string.match(KEYS[1], '{.*')
-local QUEUE, HEARD, ACTIVE = 'queue:' .. tail, 'queue:heard:' .. tail, 'queue:active:' .. tail
+local QUEUE, HEARD, ACTIVE = 'queue:' .. tail, 'queue:heard:' .. tail .. ':', 'queue:active:' .. tail
 local PLACE, PAST, SPENT = 'queue:place:' .. tail, 'queue:past:' .. tail, 'queue:spent:' .. tail
 local PRE, LEFT = 'queue:pre:' .. tail, 'queue:left:' .. tail
 
@@ -28,16 +28,25 @@ local function forget(user)
 end
 local function drop(user, number) -- out of the line
 	call('ZREM', QUEUE, user)
-	call('ZREM', HEARD, user)
 	spend(number)
 end
+-- When a number was last heard of: 8 bytes in a string for each 8192 of them, for a second sorted set would cost as much
+-- as the line itself, and a search in it for every poll. 0: never. What is left of numbers gone by says nothing.
+local function heard_at(number)
+	local at = number % 8192
+	local bytes = call('GETRANGE', HEARD .. (number - at) / 8192, at * 8, at * 8 + 7)
+	return #bytes == 8 and struct.unpack('>d', bytes) or 0
+end
+local function mark(number)
+	local at = number % 8192
+	call('SETRANGE', HEARD .. (number - at) / 8192, at * 8, (struct.pack('>d', q)))
+end
 -- A waiting user is heard of; false when that comes too late: nothing was heard for longer than the grace.
-local function hear(user, grace, sold)
+local function hear(number, grace, sold)
 	if grace <= 0 then return true end
-	local heard = call('ZSCORE', HEARD, user)
-	local silent = heard and q - heard or grace
-	if silent > grace and not sold then return false end
-	if silent > grace / 8 then call('ZADD', HEARD, q, user) end
+	local heard = heard_at(number)
+	if heard > 0 and q - heard > grace and not sold then return false end
+	if heard == 0 or (q - heard) * 8 > grace then mark(number) end
 	return true
 end
 -- The end of an admission, claimed from now on; nil when it is over.

@@ -11,19 +11,16 @@ local q, stalled = now - m[2], now - m[3]
 if (stalled > 5000 or stalled < 0) and m[3] ~= '0' then q = m[3] - m[2] end
 local base = m[4] + 0
 --include queue_lib
-local number, line, heard = m[6] + ARGV[3] - 1, {}, {}
+local number, line = m[6] + ARGV[3] - 1, {}
 local left = #ARGV > 5 and call('SMISMEMBER', LEFT, unpack(ARGV, 6)) or {}
 for i = 6, #ARGV do
 	if left[i - 5] == 0 then
 		line[#line + 1], line[#line + 2] = number, ARGV[i]
-		heard[#heard + 1], heard[#heard + 2] = q + i / 1024, ARGV[i] -- rising: equal ones are put in order of name
+		if ARGV[5] ~= '0' then mark(number) end
 	end
 	number = number + 1
 end
-if #line > 0 then
-	call('ZADD', QUEUE, unpack(line))
-	if ARGV[5] ~= '0' then call('ZADD', HEARD, unpack(heard)) end
-end
+if #line > 0 then call('ZADD', QUEUE, unpack(line)) end
 if ARGV[4] == '1' then
 	call('UNLINK', PRE, LEFT)
 	call('HSET', KEYS[1], 'pre', '-1')

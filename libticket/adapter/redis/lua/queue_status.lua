@@ -1,4 +1,4 @@
--- Where a user stands. KEYS: queue:meta:{S}, queue:{S}, queue:heard:{S}
+-- Where a user stands. KEYS: queue:meta:{S}, queue:{S}, queue:heard:{S}: (without the piece)
 -- ARGV: run_id, user, grace ms, active ttl ms
 -- Gives {number, rank, total, rate} to who waits, else {status, number, rank, total, rate, ends}, the numbers of enum
 -- queue_status; 0 for who has no place, -1 in a new life.
@@ -13,9 +13,14 @@ if (stalled > 5000 or stalled < 0) and m[3] ~= '0' then q = m[3] - m[2] end
 -- Waiting, and heard of a while ago: nearly every call.
 local waiting = call('ZSCORE', KEYS[2], user)
 if waiting and m[5] == '0' then
-	local heard = ARGV[3] == '0' and q or call('ZSCORE', KEYS[3], user)
-	if heard and (q - heard) * 8 <= ARGV[3] + 0 then
-		return {waiting + 0, call('ZRANK', KEYS[2], user) + 1, call('ZCARD', KEYS[2]), m[4] + 0}
+	local number, heard = waiting + 0, q
+	if ARGV[3] ~= '0' then
+		local at = number % 8192
+		local bytes = call('GETRANGE', KEYS[3] .. (number - at) / 8192, at * 8, at * 8 + 7)
+		heard = #bytes == 8 and struct.unpack('>d', bytes) or 0
+	end
+	if (q - heard) * 8 <= ARGV[3] + 0 then
+		return {number, call('ZRANK', KEYS[2], user) + 1, call('ZCARD', KEYS[2]), m[4] + 0}
 	end
 end
 
@@ -29,7 +34,7 @@ local function reply(status, number, rank, ends)
 end
 
 if waiting then
-	if not hear(user, grace, sold) then
+	if not hear(waiting + 0, grace, sold) then
 		drop(user, waiting)
 		return 0
 	end

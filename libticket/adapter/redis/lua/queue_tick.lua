@@ -4,10 +4,10 @@
 -- grace ms, claim ttl ms
 -- Gives {draw due, admitted, waiting, active, pre, serving, rate, waited ms, more}; 0 when the lease is another's,
 -- -1 in a new life.
-local MAX, STALL_MS, RATE_OVER_MS, MEASURED = 200, 5000, 10000, 0.2
+local MAX, SWEEP_MAX, STALL_MS, RATE_OVER_MS, MEASURED = 200, 1000, 5000, 10000, 0.2
 local call = redis.call
 local m = call('HMGET', KEYS[1], 'run', 'shift', 'ticked', 'rate', 'sold', 'pre', 'base', 'seq', 'credit', 'busy',
-	'rate_sum', 'rate_weight', 'serving', 'admitted', 'fill', 'sampled')
+	'rate_sum', 'rate_weight', 'serving', 'admitted', 'swept', 'sampled', 'low')
 if m[1] ~= ARGV[1] then return -1 end
 local holder = call('GET', KEYS[2])
 if holder and holder ~= ARGV[2] then return 0 end
@@ -58,30 +58,31 @@ end
 
 -- Who waits and is silent. Who was told that all is sold may fall silent, and is still told so for a while.
 local silent_since = q - (sold and math.max(grace, REMEMBER) or grace)
-local silent = {}
+-- The line is swept for them from front to back, a piece a round, once in a quarter of the grace or so; who asks or is to
+-- be admitted is judged on the spot. Who waited before there was a grace is heard of now.
+local silent, swept = {}, m[15] or '-inf'
 if grace > 0 then
-	silent = call('ZRANGEBYSCORE', HEARD, '-inf', '(' .. string.format('%.0f', silent_since), 'LIMIT', 0, MAX)
-	if #silent > 0 then
-		if base > 0 then
-			for _, number in ipairs(call('ZMSCORE', QUEUE, unpack(silent))) do
-				if number then spend(number) end
-			end
+	local size = math.floor(math.min(SWEEP_MAX, math.max(MAX, count(QUEUE) * gap * 4 / grace)))
+	local piece = call('ZRANGEBYSCORE', QUEUE, swept, '+inf', 'WITHSCORES', 'LIMIT', 0, size)
+	local key, from, bytes = nil, 0, ''
+	for i = 2, #piece, 2 do
+		local number = piece[i] + 0
+		local at = number % 8192
+		local chunk = HEARD .. (number - at) / 8192
+		if chunk ~= key or at < from or (at - from) * 8 + 8 > #bytes then
+			key, from = chunk, at
+			bytes = call('GETRANGE', key, at * 8, at * 8 + 4095)
 		end
-		call('ZREM', QUEUE, unpack(silent))
-		call('ZREM', HEARD, unpack(silent))
+		local heard = (at - from) * 8 + 8 <= #bytes and struct.unpack('>d', bytes, (at - from) * 8 + 1) or 0
+		if heard == 0 then
+			mark(number)
+		elseif heard < silent_since then
+			silent[#silent + 1] = piece[i - 1]
+			spend(piece[i])
+		end
 	end
-else
-	call('UNLINK', HEARD)
-end
-
--- A grace that has just been set: who waited before is heard of now, a piece a round.
-if grace > 0 and count(HEARD) < count(QUEUE) then
-	local from = m[15] or '-inf'
-	local piece = call('ZRANGEBYSCORE', QUEUE, from, '+inf', 'WITHSCORES', 'LIMIT', 0, MAX)
-	local add = {}
-	for _, user in ipairs(each_second(piece)) do add[#add + 1], add[#add + 2] = q, user end
-	if #add > 0 then call('ZADD', HEARD, 'NX', unpack(add)) end
-	if #piece < 2 * MAX then call('HDEL', KEYS[1], 'fill') else call('HSET', KEYS[1], 'fill', '(' .. piece[#piece]) end
+	if #silent > 0 then call('ZREM', QUEUE, unpack(silent)) end
+	swept = #piece == 2 * size and '(' .. piece[#piece] or '-inf'
 end
 
 -- What was remembered long enough.
@@ -111,10 +112,10 @@ local popped, dropped, numbers = {}, 0, {}
 if room > 0 then popped = call('ZPOPMIN', QUEUE, room) end
 if #popped > 0 then
 	local users, ends, places = each_second(popped), {}, {}
-	local heard = grace > 0 and call('ZMSCORE', HEARD, unpack(users)) or {}
 	for i, user in ipairs(users) do
 		local number = popped[2 * i]
-		if heard[i] and heard[i] + 0 < silent_since then
+		local heard = grace > 0 and heard_at(number + 0) or 0
+		if heard > 0 and heard < silent_since then
 			dropped = dropped + 1
 			spend(number)
 		else
@@ -127,7 +128,6 @@ if #popped > 0 then
 		call('ZADD', ACTIVE, unpack(ends))
 		call('HSET', PLACE, unpack(places))
 	end
-	if grace > 0 then call('ZREM', HEARD, unpack(users)) end
 end
 local admitted = #numbers
 local serving = math.max(m[13] + 0, (numbers[admitted] or 0) + 0)
@@ -182,8 +182,14 @@ if idle and active == 0 then
 	call('UNLINK', WHEN)
 	now, credit, sold, busy = 0, cap, false, false
 end
+
+-- What is known of numbers gone by. Leaps are between lives of the store, with nothing on the way.
+local first = call('ZRANGE', QUEUE, 0, 0, 'WITHSCORES')[2] or seq
+local front, low = math.floor(first / 8192), (m[17] or 0) + 0
+if idle then front = front + 1 end
+for chunk = low, math.min(front, low + 64) - 1 do call('UNLINK', HEARD .. chunk) end
 call('HSET', KEYS[1], 'shift', shift, 'ticked', now, 'rate', rate, 'sold', sold and 1 or 0, 'credit', credit,
-	'busy', waiting > 0 and admits and 1 or 0, 'rate_sum', sum, 'rate_weight', weight, 'serving', serving,
-	'admitted', (m[14] or 0) + admitted, 'sampled', sampled)
-local more = #ended == MAX or #silent == MAX or dropped > 0 or #popped == 2 * MAX
+	'busy', waiting > 0 and admits and 1 or 0, 'rate_sum', sum, 'rate_weight', weight, 'serving', serving, 'low', front,
+	'swept', swept, 'admitted', (m[14] or 0) + admitted, 'sampled', sampled)
+local more = #ended == MAX or #silent >= MAX or dropped > 0 or #popped == 2 * MAX
 return {due and 1 or 0, admitted, waiting, active, early, serving, rate, waited, more and 1 or 0}

@@ -26,7 +26,7 @@ end
 local waiting = call('ZSCORE', QUEUE, user)
 if waiting then
 	if waiting ~= ARGV[3] and ARGV[3] ~= '0' then return 2 end
-	return hear(user, ARGV[4] + 0, m[5] ~= '0') and 1 or 2
+	return hear(waiting + 0, ARGV[4] + 0, m[5] ~= '0') and 1 or 2
 end
 local early = ARGV[3] == '0' and m[6] ~= '-1' and call('SISMEMBER', PRE, user) == 1
 return early and call('SISMEMBER', LEFT, user) == 0 and 1 or 2
