@@ -11,22 +11,28 @@ static struct check_place *self(struct flow *f)
 	return container_of(f, struct check_place, flow);
 }
 
+struct queue_verify queue_verify_of(const struct services *s, const struct queue_ticket *t)
+{
+	return (struct queue_verify){
+		.schedule = t->schedule,
+		.user = t->user,
+		.number = t->number,
+		.epoch = t->epoch,
+		.rules = {
+			.opens_at_ms = TIME_NONE, /* nobody is admitted before */
+			.active_ttl_ms = s->config->queue_active_ttl_s * 1000,
+			.claim_ttl_ms = s->config->queue_claim_ttl_s * 1000,
+			.grace_ms = s->config->queue_wait_grace_s * 1000,
+		},
+	};
+}
+
 static void verify(struct flow *f)
 {
 	struct check_place *c = self(f);
-	const struct config *config = c->services->config;
 
+	c->call = queue_verify_of(c->services, &c->ticket);
 	c->call.call.flow = f;
-	c->call.schedule = c->ticket.schedule;
-	c->call.user = c->ticket.user;
-	c->call.number = c->ticket.number;
-	c->call.epoch = c->ticket.epoch;
-	c->call.rules = (struct queue_rules){
-		.opens_at_ms = TIME_NONE, /* who is admitted knows */
-		.active_ttl_ms = config->queue_active_ttl_s * 1000,
-		.claim_ttl_ms = config->queue_claim_ttl_s * 1000,
-		.grace_ms = config->queue_wait_grace_s * 1000,
-	};
 	c->services->queue->verify(c->services->queue, &c->call);
 }
 

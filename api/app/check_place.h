@@ -21,6 +21,9 @@ struct check_place {
 };
 void check_place_start(struct check_place *c, struct services *s, void (*done)(struct flow *f));
 
+/* The call that asks for a place: but for its flow. */
+struct queue_verify queue_verify_of(const struct services *s, const struct queue_ticket *t);
+
 /* A token as clients send it; false: not ours, or of another schedule. */
 bool queue_ticket_of(struct services *s, const char *token, int64_t schedule, struct queue_ticket *ret);
 

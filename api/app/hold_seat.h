@@ -1,10 +1,13 @@
 /* hold_seat: take one seat or several, all or nothing, for a few minutes.
- * Round trips: the schedule (cached), then one script in Redis; again after a load when Redis had lost its copy.
+ * Round trips: the schedule (cached), then one script in Redis; again after a load when Redis had lost its copy. Where a
+ * waiting room stands before the seats and shares their Redis, the same script is the gate; a queue elsewhere, and
+ * whoever does not pass at once, costs one more round trip before it.
  * Checked in the contract's order: schedule, CLOSED, gate, seat, opening, limit, the seat's state.
  * Ownership: the caller's memory until `flow.done`. Thread: the shard's. */
 #ifndef TK_HOLD_SEAT_H
 #define TK_HOLD_SEAT_H
 
+#include "api/app/check_admission.h"
 #include "api/app/find_schedule.h"
 #include "port/seat_lock.h"
 
@@ -15,6 +18,9 @@ enum hold_outcome {
 	HOLD_NO_SCHEDULE,
 	HOLD_CLOSED,
 	HOLD_NEEDS_TOKEN,
+	HOLD_TOKEN_REFUSED,
+	HOLD_STILL_WAITING,
+	HOLD_NO_QUEUE, /* the queue can't be asked */
 	HOLD_NO_SEAT,
 	HOLD_NOT_OPEN,
 	HOLD_OVER_LIMIT,
@@ -28,15 +34,21 @@ struct hold_seat {
 	struct services *services;
 	/* in */
 	int64_t user, schedule;
+	const char *token; /* Queue-Token; NULL: none */
 	struct seat_no seats[HOLD_SEATS_MAX];
 	unsigned count;
 	/* out */
 	enum hold_outcome outcome;
+	bool bypassed; /* a dead queue was passed */
 	unsigned culprit;
 	int32_t place[HOLD_SEATS_MAX]; /* in find.plan */
 	struct find_schedule find;
 	struct seat_hold hold;
 	/* between */
+	bool admitted;
+	bool no_seat; /* to be told once the gate is passed */
+	struct queue_ticket ticket;
+	struct check_admission check;
 	struct seating_ask reload;
 	unsigned reloads;
 };

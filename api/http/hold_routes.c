@@ -7,6 +7,7 @@
 #include "api/app/hold_seat.h"
 #include "api/app/release_seat.h"
 #include "api/http/exchange.h"
+#include "runtime/log.h"
 
 struct seat_request {
 	int64_t user, schedule;
@@ -61,6 +62,9 @@ static const enum problem HOLD_PROBLEM[HOLD_OUTCOMES] = {
 	[HOLD_NO_SCHEDULE] = PROBLEM_SCHEDULE_NOT_FOUND,
 	[HOLD_CLOSED] = PROBLEM_SCHEDULE_CLOSED,
 	[HOLD_NEEDS_TOKEN] = PROBLEM_QUEUE_TOKEN_REQUIRED,
+	[HOLD_TOKEN_REFUSED] = PROBLEM_QUEUE_TOKEN_INVALID,
+	[HOLD_STILL_WAITING] = PROBLEM_QUEUE_NOT_ADMITTED,
+	[HOLD_NO_QUEUE] = PROBLEM_QUEUE_UNAVAILABLE,
 	[HOLD_NO_SEAT] = PROBLEM_SEAT_NOT_FOUND,
 	[HOLD_NOT_OPEN] = PROBLEM_SALE_NOT_OPEN,
 	[HOLD_OVER_LIMIT] = PROBLEM_HOLD_LIMIT_EXCEEDED,
@@ -118,6 +122,7 @@ static void hold_done(struct flow *f)
 {
 	struct hold_request *r = container_of(f, struct hold_request, use.flow);
 
+	if (r->use.bypassed) LOG_LIMITED(queue_bypassed, LF_I("schedule", r->use.schedule), LF_I("user", r->use.user));
 	if (r->use.outcome == HOLD_FAILED) exchange_failed(r->x, f->err, f->steps[f->at].name);
 	else if (r->use.outcome <= HELD_BEFORE) answer_held(r);
 	else answer_refused(r);
@@ -143,6 +148,7 @@ void hold_post(struct exchange *x)
 	r->x = x;
 	r->many = q.has_seats;
 	r->use.schedule = q.schedule;
+	r->use.token = x->headers.queue_token;
 	r->use.count = q.has_seats ? q.count : 1;
 	if (q.has_seats) memcpy(r->use.seats, q.seats, (q.count < HOLD_SEATS_MAX ? q.count : HOLD_SEATS_MAX) * sizeof *q.seats);
 	else r->use.seats[0] = q.seat;

@@ -23,14 +23,24 @@ enum hold_verdict {
 	HOLD_LIMIT,     /* held + sold would exceed the limit */
 	HOLD_HELD,      /* seats[culprit] is held by someone else, pending, or held in the database */
 	HOLD_SOLD,      /* seats[culprit] is sold */
-	HOLD_NOT_LOADED /* the copy of sold seats is of another life of the store: load it, then ask again */
+	HOLD_NOT_LOADED, /* the copy of sold seats is of another life of the store: load it, then ask again */
+	HOLD_TOO_EARLY,  /* before opens_at_ms, by the store's clock */
+	HOLD_NO_ENTRY    /* the gate: this place is not known to be admitted; ask the queue for why */
 };
 
+/* Judged in this order: gate, opening, limit, the seats' states. The gate is the waiting room's of the same store, where
+ * the seats and the queue share one: an admitted place passes, and counts as claimed. */
+struct seat_gate {
+	int64_t number; /* of the user's token; 0: there is no gate */
+	int64_t active_ttl_ms;
+};
 struct seat_hold {
 	struct port_call call;
 	/* in */
 	int64_t schedule, user, ttl_ms;
 	int64_t limit;
+	int64_t opens_at_ms; /* unix ms; 0 or TIME_NONE: open */
+	struct seat_gate gate;
 	const struct seat_no *seats;
 	unsigned count; /* 1..HOLD_SEATS_MAX, distinct */
 	/* out */

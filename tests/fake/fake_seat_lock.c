@@ -174,6 +174,8 @@ static void place(struct fake_seat_lock *f, struct seat_hold *h, unsigned i)
 static enum hold_verdict verdict_of(struct fake_seat_lock *f, struct seat_hold *h)
 {
 	unsigned fresh = 0;
+	if (h->gate.number && h->gate.number != f->admitted) return HOLD_NO_ENTRY;
+	if (h->opens_at_ms > f->now_ms) return HOLD_TOO_EARLY;
 	if (!is_loaded(f, h->schedule)) return HOLD_NOT_LOADED;
 	for (unsigned i = 0; i < h->count; i++) {
 		struct fake_lock *k = lock_find(f, h->schedule, &h->seats[i]);

@@ -38,6 +38,7 @@ struct fake_seat_lock {
 	struct fake_seat_fault fault[FAKE_SEAT_CALLS];
 	unsigned calls[FAKE_SEAT_CALLS]; /* how many there were */
 	uint32_t life;
+	int64_t admitted; /* the number of the place that passes a gate; 0: none */
 
 	struct fake_lock *locks;
 	unsigned lock_count;

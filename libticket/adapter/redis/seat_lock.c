@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "adapter/redis/seat_copy.h"
+#include "adapter/redis/queue_keys.h"
 #include "adapter/redis/seat_keys.h"
 
 static struct redis *redis_of(struct seat_lock *s) { return container_of(s, struct redis_seat_lock, port)->redis; }
@@ -16,17 +17,40 @@ static const struct tk_err ODD_REPLY = {TK_INTERNAL, __FILE_NAME__, "a script's 
 
 /* --- hold --- */
 
-static void bind_hold(struct redis_args *a, struct port_call *c)
+static void bind_hold_keys(struct redis_args *a, const struct seat_hold *h)
 {
-	const struct seat_hold *h = container_of(c, struct seat_hold, call);
 	key_state(a, h->schedule);
 	key_users(a, h->schedule);
 	key_lock(a, h->schedule, "");
+}
+
+static void bind_hold_args(struct redis_args *a, const struct seat_hold *h)
+{
 	redis_arg_run(a);
 	redis_arg_int(a, h->user);
 	redis_arg_int(a, h->ttl_ms);
 	redis_arg_int(a, h->limit);
+	redis_arg_int(a, h->opens_at_ms > 0 ? h->opens_at_ms : 0);
 	for (unsigned i = 0; i < h->count; i++) arg_seat(a, &h->seats[i]);
+}
+
+static void bind_hold(struct redis_args *a, struct port_call *c)
+{
+	const struct seat_hold *h = container_of(c, struct seat_hold, call);
+	bind_hold_keys(a, h);
+	bind_hold_args(a, h);
+}
+
+static void bind_gated_hold(struct redis_args *a, struct port_call *c)
+{
+	const struct seat_hold *h = container_of(c, struct seat_hold, call);
+	bind_hold_keys(a, h);
+	key_meta(a, h->schedule);
+	key_place(a, h->schedule);
+	key_active(a, h->schedule);
+	bind_hold_args(a, h);
+	redis_arg_int(a, h->gate.number);
+	redis_arg_int(a, h->gate.active_ttl_ms);
 }
 
 static void placed_now(struct seat_hold *h, int64_t now_ms)
@@ -45,7 +69,7 @@ static bool read_hold(struct seat_hold *h, const redisReply *reply)
 	h->verdict = (enum hold_verdict)redis_reply_int(reply, 0);
 	h->culprit = (unsigned)redis_reply_int(reply, 1);
 	h->now_ms = redis_reply_int(reply, 2);
-	if (h->verdict != HOLD_PLACED) return h->verdict <= HOLD_NOT_LOADED && h->culprit < h->count;
+	if (h->verdict != HOLD_PLACED) return h->verdict <= HOLD_NO_ENTRY && h->culprit < h->count;
 	if (reply->elements != 3 + (size_t)h->count) return false;
 	for (unsigned i = 0; i < h->count; i++) {
 		int64_t ends = redis_reply_int(reply, 3 + i);
@@ -68,8 +92,10 @@ static void hold(struct seat_lock *s, struct seat_hold *h)
 {
 	static const struct redis_op OP = {.script = SCRIPT_SEAT_HOLD, .keys = 3, .bind = bind_hold,
 		.replied = hold_replied};
+	static const struct redis_op GATED = {
+		.script = SCRIPT_SEAT_HOLD, .keys = 6, .bind = bind_gated_hold, .replied = hold_replied};
 	assert(h->count > 0 && h->count <= HOLD_SEATS_MAX);
-	redis_call(redis_of(s), &OP, &h->call);
+	redis_call(redis_of(s), h->gate.number ? &GATED : &OP, &h->call);
 }
 
 /* --- claim --- */

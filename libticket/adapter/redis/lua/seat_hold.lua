@@ -1,23 +1,44 @@
 -- Takes seats for a user: all or none.
 -- KEYS: seat:state:{S}, seat:users:{S}, seat:lock:{S}: (the lock keys without the seat)
--- ARGV: run_id, user, ttl ms, limit, seat...
+--       and, where a waiting room stands before the seats: queue:meta:{S}, queue:place:{S}, queue:active:{S}
+-- ARGV: run_id, user, ttl ms, limit, opens at ms (0: open), seat...
+--       and, after the last seat: number of the user's place, active ttl ms
 -- Gives now (ms), when all seats were free: they end at now + ttl. Else {verdict, culprit, now, end...}, the numbers
 -- of enum hold_verdict, culprit from 0, an end negated where the seat was the user's before.
 local call, user, ttl, limit = redis.call, ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local PLACED, LIMIT, HELD, SOLD, NOT_LOADED = 0, 1, 2, 3, 4
+local PLACED, LIMIT, HELD, SOLD, NOT_LOADED, TOO_EARLY, NO_ENTRY = 0, 1, 2, 3, 4, 5, 6
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local last = #ARGV -- seat
 
-local state = call('HMGET', KEYS[1], '#run', unpack(ARGV, 5))
+-- The gate: as queue_verify.lua, for a place that is admitted. What else it may be is for that script to say.
+if KEYS[4] then
+	local number, active_ttl = ARGV[last - 1], ARGV[last]
+	last = last - 2
+	local m = call('HMGET', KEYS[4], 'run', 'shift', 'ticked')
+	if m[1] ~= ARGV[1] then return {NO_ENTRY, 0, now} end
+	local q, stalled = now - m[2], now - m[3]
+	if (stalled > 5000 or stalled < 0) and m[3] ~= '0' then q = m[3] - m[2] end
+	local place, ends = call('HGET', KEYS[5], user), call('ZSCORE', KEYS[6], user)
+	local claimed, unclaimed = number .. ':1', number .. ':0'
+	if (place ~= claimed and place ~= unclaimed) or not ends or ends - q <= 0 then return {NO_ENTRY, 0, now} end
+	if place == unclaimed then
+		call('ZADD', KEYS[6], q + active_ttl, user)
+		call('HSET', KEYS[5], user, claimed)
+	end
+end
+if ARGV[5] ~= '0' and now < ARGV[5] + 0 then return {TOO_EARLY, 0, now} end
+
+local state = call('HMGET', KEYS[1], '#run', unpack(ARGV, 6, last))
 if state[1] ~= ARGV[1] then return {NOT_LOADED, 0, now} end
 local json = call('HGET', KEYS[2], user)
 
 -- One seat, never sold, and nothing that could reach the limit: nearly every call.
-if #ARGV == 5 and not json and not state[2] and limit > 0 then
+if last == 6 and not json and not state[2] and limit > 0 then
 	local ends = now + ttl .. ''
-	local holder = call('SET', KEYS[3] .. ARGV[5], user, 'NX', 'GET', 'PXAT', ends)
+	local holder = call('SET', KEYS[3] .. ARGV[6], user, 'NX', 'GET', 'PXAT', ends)
 	if not holder then
-		call('HSET', KEYS[2], user, '{"' .. ARGV[5] .. '":[' .. ends .. ']}')
+		call('HSET', KEYS[2], user, '{"' .. ARGV[6] .. '":[' .. ends .. ']}')
 		return now
 	end
 	if holder ~= user then return {HELD, 0, now} end
@@ -25,11 +46,11 @@ end
 
 --include user_seats
 local seats = json and cjson.decode(json) or {}
-local count = #ARGV - 4
+local count = last - 5
 local locks, asked, own, fresh = {}, {}, {}, 0
 for i = 1, count do
-	locks[i] = KEYS[3] .. ARGV[i + 4]
-	asked[ARGV[i + 4]] = true
+	locks[i] = KEYS[3] .. ARGV[i + 5]
+	asked[ARGV[i + 5]] = true
 end
 local holder = call('MGET', unpack(locks))
 local function claim(s) -- what the copy says of the seat: nil or 'S', 'P', 'H'
@@ -72,7 +93,7 @@ end
 
 local reply, changed = {PLACED, 0, now}, fresh > 0
 for i = 1, count do
-	local seat, ends = ARGV[i + 4], now + ttl
+	local seat, ends = ARGV[i + 5], now + ttl
 	if own[i] then
 		local left = call('PTTL', locks[i])
 		if left < 0 then call('PEXPIRE', locks[i], ttl) -- set by hand, and no hold lives forever
