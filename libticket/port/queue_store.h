@@ -9,7 +9,10 @@
  *   queue:pre:{S}     SET   who came before opening (PRE_QUEUE), until the draw has numbered them
  *   queue:left:{S}    SET   who of them left while the draw was under way
  *   queue:spent:{S}   SET   numbers of earlier lives of the store that came back by token and have ended since
- *   queue:meta:{S}    HASH  seq, base, run (run_id this was last alive under), shift, ticked, rate, sold, pre, ...
+ *   queue:head:{S}    STRING  what every call reads, packed (lua/queue_lib.lua): run (run_id this was last alive under),
+ *                     shift, ticked, rate, base, pre, sold
+ *   queue:seq:{S}     STRING  the last number
+ *   queue:meta:{S}    HASH  what admission alone needs: serving, admitted, credit, ...
  *   queue:pace:{S}    STRING  who was admitted in the last second
  *   queue:when:{S}    ZSET  times, score: the last number then; from which it is known how long people waited
  *   queue:lease:{S}   the daemon that admits, PX

@@ -56,7 +56,7 @@ static void lose(struct queue_world *w) { forget(of(w)->by_hand, w->schedule); }
 /* What the scripts see of another life: the id of the server is not the one that was written down. */
 static void restart(struct queue_world *w)
 {
-	freeReplyObject(must(redisCommand(of(w)->by_hand, "HSET queue:meta:{%lld} run %s", (long long)w->schedule,
+	freeReplyObject(must(redisCommand(of(w)->by_hand, "SETRANGE queue:head:{%lld} 0 %s", (long long)w->schedule,
 		"0123456789012345678901234567890123456789")));
 }
 

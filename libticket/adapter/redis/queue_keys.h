@@ -8,6 +8,14 @@ static inline void key_meta(struct redis_args *a, int64_t schedule)
 {
 	redis_arg_key(a, "queue:meta:{", schedule, "}");
 }
+static inline void key_head(struct redis_args *a, int64_t schedule)
+{
+	redis_arg_key(a, "queue:head:{", schedule, "}");
+}
+static inline void key_seq(struct redis_args *a, int64_t schedule)
+{
+	redis_arg_key(a, "queue:seq:{", schedule, "}");
+}
 static inline void key_queue(struct redis_args *a, int64_t schedule)
 {
 	redis_arg_key(a, "queue:{", schedule, "}");

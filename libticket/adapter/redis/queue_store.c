@@ -40,7 +40,8 @@ static void arg_users(struct redis_args *a, const int64_t *users, unsigned count
 static void bind_enter(struct redis_args *a, struct port_call *c)
 {
 	const struct queue_place_call *k = container_of(c, struct queue_place_call, call);
-	key_meta(a, k->schedule);
+	key_head(a, k->schedule);
+	key_seq(a, k->schedule);
 	key_queue(a, k->schedule);
 	key_place(a, k->schedule);
 	key_heard(a, k->schedule);
@@ -55,7 +56,7 @@ static void bind_enter(struct redis_args *a, struct port_call *c)
 static void bind_status(struct redis_args *a, struct port_call *c)
 {
 	const struct queue_place_call *k = container_of(c, struct queue_place_call, call);
-	key_meta(a, k->schedule);
+	key_head(a, k->schedule);
 	key_queue(a, k->schedule);
 	key_heard(a, k->schedule);
 	redis_arg_run(a);
@@ -97,7 +98,7 @@ static void place_replied(struct port_call *c, struct tk_err err, const redisRep
 
 static void enter(struct queue_store *s, struct queue_place_call *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_ENTER, .keys = 4, .bind = bind_enter,
+	static const struct redis_op OP = {.script = SCRIPT_QUEUE_ENTER, .keys = 5, .bind = bind_enter,
 		.replied = place_replied};
 	redis_call(redis_of(s), &OP, &k->call);
 }
@@ -114,7 +115,7 @@ static void status(struct queue_store *s, struct queue_place_call *k)
 static void bind_leave(struct redis_args *a, struct port_call *c)
 {
 	const struct queue_leave *k = container_of(c, struct queue_leave, call);
-	key_meta(a, k->schedule);
+	key_head(a, k->schedule);
 	redis_arg_int(a, k->user);
 	redis_arg_int(a, k->number);
 	redis_arg_int(a, k->expire);
@@ -123,7 +124,7 @@ static void bind_leave(struct redis_args *a, struct port_call *c)
 static void bind_used(struct redis_args *a, struct port_call *c)
 {
 	const struct queue_used *k = container_of(c, struct queue_used, call);
-	key_meta(a, k->schedule);
+	key_head(a, k->schedule);
 	key_place(a, k->schedule);
 	arg_users(a, k->users, k->count);
 }
@@ -154,7 +155,7 @@ static void used(struct queue_store *s, struct queue_used *k)
 static void bind_verify(struct redis_args *a, struct port_call *c)
 {
 	const struct queue_verify *k = container_of(c, struct queue_verify, call);
-	key_meta(a, k->schedule);
+	key_head(a, k->schedule);
 	key_place(a, k->schedule);
 	key_active(a, k->schedule);
 	redis_arg_run(a);
@@ -202,8 +203,9 @@ static void arg_daemon(struct redis_args *a, uint64_t daemon)
 static void bind_tick(struct redis_args *a, struct port_call *c)
 {
 	const struct queue_tick *k = container_of(c, struct queue_tick, call);
-	key_meta(a, k->schedule);
+	key_head(a, k->schedule);
 	key_lease(a, k->schedule);
+	key_meta(a, k->schedule);
 	redis_arg_run(a);
 	arg_daemon(a, k->daemon);
 	redis_arg_int(a, k->lease_ms);
@@ -248,7 +250,7 @@ static void tick_replied(struct port_call *c, struct tk_err err, const redisRepl
 
 static void tick(struct queue_store *s, struct queue_tick *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_TICK, .keys = 2, .bind = bind_tick,
+	static const struct redis_op OP = {.script = SCRIPT_QUEUE_TICK, .keys = 3, .bind = bind_tick,
 		.replied = tick_replied};
 	redis_call(redis_of(s), &OP, &k->call);
 }
@@ -256,6 +258,7 @@ static void tick(struct queue_store *s, struct queue_tick *k)
 static void bind_look(struct redis_args *a, struct port_call *c)
 {
 	const struct queue_look *k = container_of(c, struct queue_look, call);
+	key_head(a, k->schedule);
 	key_meta(a, k->schedule);
 	key_queue(a, k->schedule);
 	key_active(a, k->schedule);
@@ -287,7 +290,7 @@ static void look_replied(struct port_call *c, struct tk_err err, const redisRepl
 
 static void look(struct queue_store *s, struct queue_look *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_LOOK, .keys = 4, .bind = bind_look,
+	static const struct redis_op OP = {.script = SCRIPT_QUEUE_LOOK, .keys = 5, .bind = bind_look,
 		.replied = look_replied};
 	redis_call(redis_of(s), &OP, &k->call);
 }
@@ -333,7 +336,7 @@ static void slice(struct queue_store *s, struct queue_slice *k)
 static void bind_hear(struct redis_args *a, struct port_call *c)
 {
 	const struct queue_hear *k = container_of(c, struct queue_hear, call);
-	key_meta(a, k->schedule);
+	key_head(a, k->schedule);
 	redis_arg_run(a);
 	redis_arg_int(a, k->rules.grace_ms);
 	redis_arg_int(a, k->rules.active_ttl_ms);
@@ -412,7 +415,7 @@ static void scan_pre(struct queue_store *s, struct queue_scan_pre *k)
 static void bind_number(struct redis_args *a, struct port_call *c)
 {
 	const struct queue_number_pre *k = container_of(c, struct queue_number_pre, call);
-	key_meta(a, k->schedule);
+	key_head(a, k->schedule);
 	key_lease(a, k->schedule);
 	redis_arg_run(a);
 	arg_daemon(a, k->daemon);
@@ -444,6 +447,8 @@ static void bind_revive(struct redis_args *a, struct port_call *c)
 {
 	const struct queue_revive *k = container_of(c, struct queue_revive, call);
 	int64_t above = k->epoch * QUEUE_EPOCH_NUMBERS;
+	key_head(a, k->schedule);
+	key_seq(a, k->schedule);
 	key_meta(a, k->schedule);
 	redis_arg_run(a);
 	redis_arg_int(a, above > k->number_seen ? above : k->number_seen);
@@ -451,7 +456,7 @@ static void bind_revive(struct redis_args *a, struct port_call *c)
 
 static void revive(struct queue_store *s, struct queue_revive *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_REVIVE, .keys = 1, .bind = bind_revive,
+	static const struct redis_op OP = {.script = SCRIPT_QUEUE_REVIVE, .keys = 3, .bind = bind_revive,
 		.replied = just_answer};
 	assert(k->epoch >= 0 && k->number_seen >= 0);
 	redis_call(redis_of(s), &OP, &k->call);

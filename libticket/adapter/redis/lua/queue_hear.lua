@@ -1,19 +1,20 @@
--- Many users are heard of. KEYS: queue:meta:{S}   ARGV: run_id, grace ms, active ttl ms, user...
+-- Many users are heard of. KEYS: queue:head:{S}   ARGV: run_id, grace ms, active ttl ms, user...
 -- Gives one digit a user, the number of enum queue_status, and after them, where somebody is admitted, the end of each
 -- admission; -1 in a new life.
 local call, grace, ttl = redis.call, ARGV[2] + 0, ARGV[3] + 0
-local m = call('HMGET', KEYS[1], 'run', 'shift', 'ticked', 'base', 'sold', 'pre')
-if m[1] ~= ARGV[1] then return -1 end
+local head = call('GET', KEYS[1])
+if not head then return -1 end
+local run, shift, ticked, rate, base, pre, sold = struct.unpack('>c40dddddB', head)
+if run ~= ARGV[1] then return -1 end
 local t = call('TIME')
 local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
-local q, stalled = now - m[2], now - m[3]
-if (stalled > 5000 or stalled < 0) and m[3] ~= '0' then q = m[3] - m[2] end
-local base, sold, pre = m[4] + 0, m[5] ~= '0', m[6] + 0
+local q, stalled = now - shift, now - ticked
+if (stalled > 5000 or stalled < 0) and ticked > 0 then q = ticked - shift end
 --include queue_lib
 local users, digit, reply = {unpack(ARGV, 4)}, {}, {''}
 local waiting = call('ZMSCORE', QUEUE, unpack(users))
 local function in_line(user, number)
-	if hear(number + 0, grace, sold) then return sold and '6' or '2' end
+	if hear(number + 0, grace) then return sold == 1 and '6' or '2' end
 	drop(user, number)
 	return '0'
 end

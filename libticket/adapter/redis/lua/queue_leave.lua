@@ -1,13 +1,13 @@
--- A place is given back, or made EXPIRED. KEYS: queue:meta:{S}
+-- A place is given back, or made EXPIRED. KEYS: queue:head:{S}
 -- ARGV: user, number (0: any; -1: only one without a number), '1' to remember it as expired
 local call, user, wanted, expire = redis.call, ARGV[1], ARGV[2], ARGV[3] == '1'
-local m = call('HMGET', KEYS[1], 'shift', 'ticked', 'base', 'pre')
-if not m[1] then return 0 end
+local head = call('GET', KEYS[1])
+if not head then return 0 end
+local run, shift, ticked, rate, base, pre, sold = struct.unpack('>c40dddddB', head)
 local t = call('TIME')
 local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
-local q, stalled = now - m[1], now - m[2]
-if (stalled > 5000 or stalled < 0) and m[2] ~= '0' then q = m[2] - m[1] end
-local base, pre = m[3] + 0, m[4] + 0
+local q, stalled = now - shift, now - ticked
+if (stalled > 5000 or stalled < 0) and ticked > 0 then q = ticked - shift end
 --include queue_lib
 local early = wanted == '0' or wanted == '-1'
 local function meant(number) return wanted == '0' or number == wanted end

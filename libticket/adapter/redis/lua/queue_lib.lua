@@ -1,15 +1,24 @@
--- Included by the scripts of the queue. They have set: call, KEYS[1] = queue:meta:{S}, now (Redis' clock, ms), q (the
--- queue's own time), base (numbers up to it are of earlier lives of the store). Numbers stay text as Redis gave them.
+-- Included by the scripts of the queue. They have set: call, KEYS[1] = queue:head:{S} and what is packed in it, now (Redis'
+-- clock, ms), q (the queue's own time). Numbers up to `base` are of earlier lives of the store; `pre` is -1: nobody came
+-- early, 0: they do, or how many did and wait for the draw; `sold` is 0 or 1; `ticked` 0: nobody is there.
+-- Numbers stay text as Redis gave them.
 local REMEMBER = 600000
 local tail = string.match(KEYS[1], '{.*')
 local QUEUE, HEARD, ACTIVE = 'queue:' .. tail, 'queue:heard:' .. tail .. ':', 'queue:active:' .. tail
 local PLACE, PAST, SPENT = 'queue:place:' .. tail, 'queue:past:' .. tail, 'queue:spent:' .. tail
+local META, SEQ = 'queue:meta:' .. tail, 'queue:seq:' .. tail
 local PRE, LEFT = 'queue:pre:' .. tail, 'queue:left:' .. tail
 
+local function save() -- what every call reads, in one piece
+	call('SET', KEYS[1], (struct.pack('>c40dddddB', run, shift, ticked, rate, base, pre, sold)))
+end
 -- Somebody came where nobody was: admission looks at the schedule from now on.
 local function wake()
 	call('SADD', 'queue:open', string.sub(tail, 2, -2))
-	if call('HGET', KEYS[1], 'ticked') == '0' then call('HSET', KEYS[1], 'ticked', now) end
+	if ticked == 0 then
+		ticked = now
+		save()
+	end
 	call('PERSIST', PLACE)
 	call('PERSIST', PAST)
 end
@@ -42,10 +51,10 @@ local function mark(number)
 	call('SETRANGE', HEARD .. (number - at) / 8192, at * 8, (struct.pack('>d', q)))
 end
 -- A waiting user is heard of; false when that comes too late: nothing was heard for longer than the grace.
-local function hear(number, grace, sold)
+local function hear(number, grace)
 	if grace <= 0 then return true end
 	local heard = heard_at(number)
-	if heard > 0 and q - heard > grace and not sold then return false end
+	if heard > 0 and q - heard > grace and sold == 0 then return false end
 	if heard == 0 or (q - heard) * 8 > grace then mark(number) end
 	return true
 end
@@ -58,14 +67,16 @@ local function claim(user, number, state, ttl)
 	call('HSET', PLACE, user, number .. ':1')
 	return q + ttl
 end
--- Opening: who came early stays in the set, which no longer grows, and numbers are kept free for them. Gives how many.
-local function freeze(seq)
-	local count = call('SCARD', PRE)
-	if count == 0 then
-		call('HSET', KEYS[1], 'pre', '-1')
-		return -1
+-- Opening: who came early stays in the set, which no longer grows, and numbers are kept free for them.
+local function freeze()
+	pre = call('SCARD', PRE)
+	if pre == 0 then
+		pre = -1
+	else
+		local seq = call('GET', SEQ) + 0
+		local first = seq == base and 1 or seq + 1
+		call('HSET', META, 'pre_first', first)
+		call('SET', SEQ, math.max(seq, first + pre - 1))
 	end
-	local first = seq == base and 1 or seq + 1
-	call('HSET', KEYS[1], 'pre', count, 'pre_first', first, 'seq', math.max(seq, first + count - 1))
-	return count
+	save()
 end

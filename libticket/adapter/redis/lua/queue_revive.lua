@@ -1,21 +1,20 @@
 -- The first life of a schedule, or a new one after the store lost or forgot: numbers go on above all issued before.
--- KEYS: queue:meta:{S}   ARGV: run_id, numbers are above this
-local call = redis.call
-local m = call('HMGET', KEYS[1], 'run', 'seq', 'shift', 'ticked', 'rate', 'sold', 'pre', 'base', 'serving', 'credit')
-local seq = (m[2] or 0) + 0
+-- KEYS: queue:head:{S}, queue:seq:{S}, queue:meta:{S}   ARGV: run_id, numbers are above this
+local call, tail = redis.call, string.match(KEYS[1], '{.*')
+local head, seq = call('GET', KEYS[1]), (call('GET', KEYS[2]) or 0) + 0
 local above = math.max(seq, ARGV[2] + 0)
-if m[1] == ARGV[1] then -- somebody else was faster
-	if above > seq then call('HSET', KEYS[1], 'seq', above) end
-	return 0
-end
+local run, shift, ticked, rate, base, pre, sold = '', 0, 0, -1, 0, -1, 0
+if head then run, shift, ticked, rate, base, pre, sold = struct.unpack('>c40dddddB', head) end
+if above > seq or seq == 0 then call('SET', KEYS[2], above) end
+if run == ARGV[1] then return 0 end -- somebody else was faster
+
 -- Numbers up to `serving` had their turn; earlier ones than this life's are in queue:spent:{S}.
-local base, serving = (m[8] or 0) + 0, (m[9] or 0) + 0
+local serving = (call('HGET', KEYS[3], 'serving') or 0) + 0
 if serving > base then
-	local turned = call('HGET', KEYS[1], 'turned') or ''
-	call('HSET', KEYS[1], 'turned', string.sub(string.format('%.0f-%.0f ', base, serving) .. turned, 1, 1000))
+	local turned = call('HGET', KEYS[3], 'turned') or ''
+	call('HSET', KEYS[3], 'turned', string.sub(string.format('%.0f-%.0f ', base, serving) .. turned, 1, 1000))
 end
--- What every call reads comes first in the hash, where it is found soonest.
-call('HSET', KEYS[1], 'run', ARGV[1], 'seq', above, 'shift', m[3] or 0, 'ticked', m[4] or 0, 'rate', m[5] or -1,
-	'sold', m[6] or 0, 'pre', m[7] or -1, 'base', above, 'serving', serving, 'credit', m[10] or 1e9)
-call('SADD', 'queue:open', string.match(KEYS[1], '{(.*)}'))
+call('HSET', KEYS[3], 'serving', serving)
+call('SET', KEYS[1], (struct.pack('>c40dddddB', ARGV[1], shift, ticked, rate, above, pre, sold)))
+call('SADD', 'queue:open', string.sub(tail, 2, -2))
 return 1

@@ -1,44 +1,45 @@
--- Where a user stands. KEYS: queue:meta:{S}, queue:{S}, queue:heard:{S}: (without the piece)
+-- Where a user stands. KEYS: queue:head:{S}, queue:{S}, queue:heard:{S}: (without the piece)
 -- ARGV: run_id, user, grace ms, active ttl ms
 -- Gives {number, rank, total, rate} to who waits, else {status, number, rank, total, rate, ends}, the numbers of enum
 -- queue_status; 0 for who has no place, -1 in a new life.
-local call, user = redis.call, ARGV[2]
-local m = call('HMGET', KEYS[1], 'run', 'shift', 'ticked', 'rate', 'sold', 'pre', 'base')
-if m[1] ~= ARGV[1] then return -1 end
-local t = call('TIME')
-local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
-local q, stalled = now - m[2], now - m[3]
-if (stalled > 5000 or stalled < 0) and m[3] ~= '0' then q = m[3] - m[2] end
+local call, user, grace = redis.call, ARGV[2], ARGV[3] + 0
+local head = call('GET', KEYS[1])
+if not head then return -1 end
+local run, shift, ticked, rate, base, pre, sold = struct.unpack('>c40dddddB', head)
+if run ~= ARGV[1] then return -1 end
 
--- Waiting, and heard of a while ago: nearly every call.
+-- Waiting, and heard of a while ago: nearly every call. The last round of admission is near enough to now.
 local waiting = call('ZSCORE', KEYS[2], user)
-if waiting and m[5] == '0' then
-	local number, heard = waiting + 0, q
-	if ARGV[3] ~= '0' then
+if waiting and sold == 0 and (grace == 0 or grace >= 60000) then
+	local number, silent = waiting + 0, 0
+	if grace > 0 then
 		local at = number % 8192
 		local bytes = call('GETRANGE', KEYS[3] .. (number - at) / 8192, at * 8, at * 8 + 7)
-		heard = #bytes == 8 and struct.unpack('>d', bytes) or 0
+		silent = #bytes == 8 and ticked - shift - struct.unpack('>d', bytes) or grace
 	end
-	if (q - heard) * 8 <= ARGV[3] + 0 then
-		return {number, call('ZRANK', KEYS[2], user) + 1, call('ZCARD', KEYS[2]), m[4] + 0}
+	if silent * 8 <= grace then
+		return {number, call('ZRANK', KEYS[2], user) + 1, call('ZCARD', KEYS[2]), rate}
 	end
 end
 
-local base, sold, pre, grace = m[7] + 0, m[5] ~= '0', m[6] + 0, ARGV[3] + 0
+local t = call('TIME')
+local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
+local q, stalled = now - shift, now - ticked
+if (stalled > 5000 or stalled < 0) and ticked > 0 then q = ticked - shift end
 local PRE_QUEUE, WAITING, ADMITTED, USED, EXPIRED, SOLD_OUT = 1, 2, 3, 4, 5, 6
 --include queue_lib
 local function reply(status, number, rank, ends)
 	local total = call('ZCARD', QUEUE)
 	if status == PRE_QUEUE then total = total + call('SCARD', PRE) end
-	return {status, number + 0, rank, total, m[4] + 0, ends or 0}
+	return {status, number + 0, rank, total, rate, ends or 0}
 end
 
 if waiting then
-	if not hear(waiting + 0, grace, sold) then
+	if not hear(waiting + 0, grace) then
 		drop(user, waiting)
 		return 0
 	end
-	if sold then return reply(SOLD_OUT, waiting, -1) end
+	if sold == 1 then return reply(SOLD_OUT, waiting, -1) end
 	return reply(WAITING, waiting, call('ZRANK', QUEUE, user) + 1)
 end
 local number, state = string.match(call('HGET', PLACE, user) or '', '^(%d+):(.)')

@@ -1,30 +1,31 @@
 -- One round of admission, by who holds the lease.
--- KEYS: queue:meta:{S}, queue:lease:{S}
+-- KEYS: queue:head:{S}, queue:lease:{S}, queue:meta:{S}
 -- ARGV: run_id, daemon, lease ms, max active, admit per s, paused, sold out, drawn, opens at, '1' if it opens at all,
 -- grace ms, claim ttl ms
 -- Gives {draw due, admitted, waiting, active, pre, serving, rate, waited ms, more}; 0 when the lease is another's,
 -- -1 in a new life.
 local MAX, SWEEP_MAX, STALL_MS, RATE_OVER_MS, MEASURED = 200, 1000, 5000, 10000, 0.2
 local call = redis.call
-local m = call('HMGET', KEYS[1], 'run', 'shift', 'ticked', 'rate', 'sold', 'pre', 'base', 'seq', 'credit', 'busy',
-	'rate_sum', 'rate_weight', 'serving', 'admitted', 'swept', 'sampled', 'low')
-if m[1] ~= ARGV[1] then return -1 end
+local head = call('GET', KEYS[1])
+if not head then return -1 end
+local run, shift, ticked, rate, base, pre, sold = struct.unpack('>c40dddddB', head)
+if run ~= ARGV[1] then return -1 end
 local holder = call('GET', KEYS[2])
 if holder and holder ~= ARGV[2] then return 0 end
 call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 
-local max_active, per_s, paused, sold = ARGV[4] + 0, ARGV[5] + 0, ARGV[6] == '1', ARGV[7] == '1'
+local max_active, per_s, paused = ARGV[4] + 0, ARGV[5] + 0, ARGV[6] == '1'
 local grace, claim_ttl = ARGV[11] + 0, ARGV[12] + 0
-local base, seq, pre, busy = m[7] + 0, m[8] + 0, m[6] + 0, m[10] == '1'
+local m = call('HMGET', KEYS[3], 'credit', 'busy', 'rate_sum', 'rate_weight', 'serving', 'admitted', 'swept', 'sampled',
+	'low')
 local t = call('TIME')
 local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
-local ticked, shift = m[3] + 0, m[2] + 0
-if ticked == 0 then ticked = now end
-local gap = now - ticked
+local gap, busy = ticked > 0 and now - ticked or 0, m[2] == '1'
 if gap > STALL_MS or gap < 0 then -- an outage, or the clock was set: the queue's time goes on where it was
 	shift, gap, busy = shift + gap, 0, false
 end
 local q = now - shift
+ticked, sold = now, ARGV[7] + 0
 --include queue_lib
 
 local function count(key) return call('ZCARD', key) end
@@ -35,10 +36,8 @@ local function each_second(list) -- members of a reply WITHSCORES
 end
 
 local opened = now >= ARGV[9] + 0
-if opened and pre == 0 then
-	pre = freeze(seq)
-	seq = call('HGET', KEYS[1], 'seq') + 0
-end
+if opened and pre == 0 then freeze() end
+local seq = call('GET', SEQ) + 0
 local due = pre > 0 or (opened and ARGV[8] ~= '1' and ARGV[10] == '1')
 
 -- Admissions that are over.
@@ -57,10 +56,10 @@ if #ended > 0 then
 end
 
 -- Who waits and is silent. Who was told that all is sold may fall silent, and is still told so for a while.
-local silent_since = q - (sold and math.max(grace, REMEMBER) or grace)
+local silent_since = q - (sold == 1 and math.max(grace, REMEMBER) or grace)
 -- The line is swept for them from front to back, a piece a round, once in a quarter of the grace or so; who asks or is to
 -- be admitted is judged on the spot. Who waited before there was a grace is heard of now.
-local silent, swept = {}, m[15] or '-inf'
+local silent, swept = {}, m[7] or '-inf'
 if grace > 0 then
 	local size = math.floor(math.min(SWEEP_MAX, math.max(MAX, count(QUEUE) * gap * 4 / grace)))
 	local piece = call('ZRANGEBYSCORE', QUEUE, swept, '+inf', 'WITHSCORES', 'LIMIT', 0, size)
@@ -94,10 +93,10 @@ end
 
 -- How many may be admitted: a bucket spreads them over the second, and no second sees more than per_s.
 local cap = math.max(1, per_s / 5)
-local credit = math.min(cap, m[9] + per_s * gap / 1000)
+local credit = math.min(cap, (m[1] or 1e9) + per_s * gap / 1000)
 local active, room, window, recent = count(ACTIVE), 0, {}, 0
 local PACE = 'queue:pace:' .. tail
-local admits = opened and not due and not paused and not sold
+local admits = opened and not due and not paused and sold == 0
 if admits then
 	for at, n in string.gmatch(call('GET', PACE) or '', '(%d+):(%d+)') do
 		if q - at < 1000 then
@@ -130,7 +129,7 @@ if #popped > 0 then
 	end
 end
 local admitted = #numbers
-local serving = math.max(m[13] + 0, (numbers[admitted] or 0) + 0)
+local serving = math.max((m[5] or 0) + 0, (numbers[admitted] or 0) + 0)
 if admitted > 0 then
 	credit = credit - admitted
 	window[#window + 1] = {q, admitted}
@@ -147,19 +146,19 @@ if admitted > 0 then
 end
 
 -- The rate at which people are admitted while others wait.
-local sum, weight = (m[11] or 0) + 0, (m[12] or 0) + 0
+local sum, weight = (m[3] or 0) + 0, (m[4] or 0) + 0
 if busy then
 	local keep = math.exp(-gap / RATE_OVER_MS)
 	sum = sum * keep + (gap > 0 and admitted * 1000 / gap * (1 - keep) or admitted * 1000 / RATE_OVER_MS)
 	weight = weight * keep + 1 - keep
 end
 local waiting = count(QUEUE)
-local rate = weight >= MEASURED and math.floor(sum / weight * 1000) or -1
+rate = weight >= MEASURED and math.floor(sum / weight * 1000) or -1
 if paused or max_active == 0 then rate = 0 end
 
 -- How long they waited: when their number was the last one.
 local WHEN, waited = 'queue:when:' .. tail, -1
-local sampled = (m[16] or 0) + 0
+local sampled = (m[8] or 0) + 0
 if admitted > 0 then
 	local middle = numbers[math.floor((admitted + 1) / 2)]
 	local then_ms = call('ZRANGEBYSCORE', WHEN, middle, '+inf', 'LIMIT', 0, 1)[1]
@@ -180,16 +179,16 @@ if idle and active == 0 then
 	call('PEXPIRE', PLACE, REMEMBER)
 	call('PEXPIRE', PAST, REMEMBER)
 	call('UNLINK', WHEN)
-	now, credit, sold, busy = 0, cap, false, false
+	ticked, credit, sold = 0, cap, 0
 end
 
 -- What is known of numbers gone by. Leaps are between lives of the store, with nothing on the way.
 local first = call('ZRANGE', QUEUE, 0, 0, 'WITHSCORES')[2] or seq
-local front, low = math.floor(first / 8192), (m[17] or 0) + 0
+local front, low = math.floor(first / 8192), (m[9] or 0) + 0
 if idle then front = front + 1 end
 for chunk = low, math.min(front, low + 64) - 1 do call('UNLINK', HEARD .. chunk) end
-call('HSET', KEYS[1], 'shift', shift, 'ticked', now, 'rate', rate, 'sold', sold and 1 or 0, 'credit', credit,
-	'busy', waiting > 0 and admits and 1 or 0, 'rate_sum', sum, 'rate_weight', weight, 'serving', serving, 'low', front,
-	'swept', swept, 'admitted', (m[14] or 0) + admitted, 'sampled', sampled)
+save()
+call('HSET', KEYS[3], 'credit', credit, 'busy', waiting > 0 and admits and 1 or 0, 'rate_sum', sum, 'rate_weight', weight,
+	'serving', serving, 'admitted', (m[6] or 0) + admitted, 'swept', swept, 'sampled', sampled, 'low', front)
 local more = #ended == MAX or #silent >= MAX or dropped > 0 or #popped == 2 * MAX
 return {due and 1 or 0, admitted, waiting, active, early, serving, rate, waited, more and 1 or 0}

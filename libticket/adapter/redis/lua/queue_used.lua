@@ -1,4 +1,4 @@
--- Admissions that led to a paid order are used. KEYS: queue:meta:{S}, queue:place:{S}   ARGV: user...
+-- Admissions that led to a paid order are used. KEYS: queue:head:{S}, queue:place:{S}   ARGV: user...
 -- Gives how many there were.
 local call = redis.call
 local places, count = call('HMGET', KEYS[2], unpack(ARGV)), 0
@@ -7,12 +7,13 @@ for i = 1, #ARGV do
 end
 if count == 0 then return 0 end
 
-local m = call('HMGET', KEYS[1], 'shift', 'ticked', 'base')
+local head = call('GET', KEYS[1])
+if not head then return 0 end
+local run, shift, ticked, rate, base, pre, sold = struct.unpack('>c40dddddB', head)
 local t = call('TIME')
 local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
-local q, stalled = now - (m[1] or 0), now - (m[2] or now)
-if (stalled > 5000 or stalled < 0) and m[2] ~= '0' then q = now - stalled - (m[1] or 0) end
-local base = (m[3] or 0) + 0
+local q, stalled = now - shift, now - ticked
+if (stalled > 5000 or stalled < 0) and ticked > 0 then q = ticked - shift end
 --include queue_lib
 for i, user in ipairs(ARGV) do
 	if places[i] and call('ZREM', ACTIVE, user) == 1 then

@@ -1,13 +1,15 @@
--- Is this place admitted? KEYS: queue:meta:{S}, queue:place:{S}, queue:active:{S}
+-- Is this place admitted? KEYS: queue:head:{S}, queue:place:{S}, queue:active:{S}
 -- ARGV: run_id, user, number, grace ms, active ttl ms
 -- Gives the number of the verdict (1 waiting, 2 invalid, 3 new life), or {0, ms left}.
 local call, user = redis.call, ARGV[2]
-local m = call('HMGET', KEYS[1], 'run', 'shift', 'ticked', 'base', 'sold', 'pre')
-if m[1] ~= ARGV[1] then return 3 end
+local head = call('GET', KEYS[1])
+if not head then return 3 end
+local run, shift, ticked, rate, base, pre, sold = struct.unpack('>c40dddddB', head)
+if run ~= ARGV[1] then return 3 end
 local t = call('TIME')
 local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
-local q, stalled = now - m[2], now - m[3]
-if (stalled > 5000 or stalled < 0) and m[3] ~= '0' then q = m[3] - m[2] end
+local q, stalled = now - shift, now - ticked
+if (stalled > 5000 or stalled < 0) and ticked > 0 then q = ticked - shift end
 
 -- Admitted and claimed: nearly every call.
 local place = call('HGET', KEYS[2], user)
@@ -17,7 +19,6 @@ if place == ARGV[3] .. ':1' then
 	return 2
 end
 
-local base = m[4] + 0
 --include queue_lib
 if place == ARGV[3] .. ':0' then
 	local ends = claim(user, ARGV[3], '0', ARGV[5] + 0)
@@ -26,7 +27,7 @@ end
 local waiting = call('ZSCORE', QUEUE, user)
 if waiting then
 	if waiting ~= ARGV[3] and ARGV[3] ~= '0' then return 2 end
-	return hear(waiting + 0, ARGV[4] + 0, m[5] ~= '0') and 1 or 2
+	return hear(waiting + 0, ARGV[4] + 0) and 1 or 2
 end
-local early = ARGV[3] == '0' and m[6] ~= '-1' and call('SISMEMBER', PRE, user) == 1
+local early = ARGV[3] == '0' and pre >= 0 and call('SISMEMBER', PRE, user) == 1
 return early and call('SISMEMBER', LEFT, user) == 0 and 1 or 2
