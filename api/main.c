@@ -1,5 +1,6 @@
 /* ticket-api: settings -> adapters -> ports -> shards. */
 #include <argp.h>
+#include <curl/curl.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include "adapter/redis/client.h"
 #include "adapter/redis/queue_store.h"
 #include "adapter/redis/seat_lock.h"
+#include "api/app/bypass_limit.h"
 #include "api/http/auth.h"
 #include "api/http/http.h"
 #include "api/http/rate_limit.h"
@@ -123,6 +125,7 @@ struct daemon {
 	struct timer topics;
 	struct kafka_producer *producer;
 	struct rate_limit *rate_limit;
+	struct bypass_limit bypass;
 	struct backstage *backstage;
 	struct backstage_ports stage; /* and what is behind it: */
 	struct pg *pg;
@@ -281,12 +284,14 @@ static void wire_shards(struct daemon *d)
 	close(listen_or_refuse(&d->config.http_addr, true));
 	d->shards = mem_must(calloc(n, sizeof(struct shard *)));
 	d->rate_limit = rate_limit_create(d->config.rate_limit_per_s);
+	d->bypass.per_s = d->config.queue_bypass_per_s;
 	for (; d->shard_count < n; d->shard_count++) {
 		struct shard_settings s = {
 			.config = &d->config,
 			.backstage = d->backstage,
 			.producer = d->producer,
 			.rate_limit = d->rate_limit,
+			.bypass = &d->bypass,
 			.listen_fd = listen_or_refuse(&d->config.http_addr, false),
 			.database_connections = each < 2 ? 2 : each,
 			.misfit = refuse_start,
@@ -339,6 +344,7 @@ static int serve(struct daemon *d)
 	d->loop = loop_create();
 	if (!d->loop || !take_signals(d)) return 1;
 	raise_limits();
+	curl_global_init(CURL_GLOBAL_DEFAULT);
 	start_producer(d);
 	wire_backstage(d);
 	wire_shards(d);
@@ -351,6 +357,7 @@ static int serve(struct daemon *d)
 	watch_remove(d->loop, &d->signals);
 	close(d->signals.fd);
 	loop_destroy(d->loop);
+	curl_global_cleanup();
 	http_metrics_finish();
 	metrics_finish();
 	LOG(stopped);

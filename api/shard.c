@@ -12,10 +12,12 @@
 #include "adapter/pg/outbox.h"
 #include "adapter/pg/pg.h"
 #include "adapter/pg/queue_books.h"
+#include "adapter/queue_http/admission.h"
 #include "adapter/redis/client.h"
 #include "adapter/redis/queue_store.h"
 #include "adapter/redis/seat_lock.h"
 #include "api/app/after_payment.h"
+#include "api/app/queue_pulse.h"
 #include "api/app/seating.h"
 #include "api/app/services.h"
 #include "api/http/http.h"
@@ -43,6 +45,7 @@ struct shard {
 	struct redis_queue_store queue;
 	struct pg_queue_books books;
 	struct hmac_queue_token *tokens;
+	struct queue_http *queue_http; /* NULL: the queue is our own */
 	struct http *http;
 	pthread_t thread;
 	int64_t stop_by_ms; /* 0: not stopping */
@@ -71,6 +74,7 @@ static void away(const struct services *services, char *ret, size_t n, bool *ret
 
 static bool may_end(struct shard *s)
 {
+	queue_pulse_stop(s->services.pulse);
 	bool finished = http_busy(s->http) == 0 && http_open(s->http) == 0 && after_payment_idle(s->services.after_payment);
 	return finished || loop_now_ms(s->loop) >= s->stop_by_ms;
 }
@@ -107,11 +111,17 @@ static bool wire_queue(struct shard *s)
 	s->services.books = &s->books.port;
 	s->tokens = hmac_queue_token_create(c->queue_secret ? c->queue_secret : c->jwt_secret);
 	s->services.tokens = hmac_queue_token_port(s->tokens);
-	if (c->role != ROLE_BOOKING) {
+	s->services.bypass = s->settings.bypass;
+	if (c->role == ROLE_BOOKING) {
+		s->queue_http = queue_http_create(s->loop, &(struct queue_http_settings){c->queue_url, c->queue_timeout_ms});
+		s->services.admission = queue_http_port(s->queue_http);
+	} else {
 		if (!config_one_redis(c) && !(s->queue_redis = redis_create(s->loop, &redis, s->services.metrics))) return false;
 		redis_queue_store_init(&s->queue, s->queue_redis ? s->queue_redis : s->redis);
 		s->services.queue = &s->queue.port;
 	}
+	/* A queue on the holds' Redis lives and dies with the holds. */
+	if (s->queue_http || s->queue_redis) s->services.pulse = queue_pulse_create(&s->services);
 	s->services.board = queue_board_create(s->settings.backstage, s->loop, s->services.queue);
 	return s->services.board != NULL;
 }
@@ -199,6 +209,8 @@ void shard_destroy(struct shard *s)
 {
 	timer_stop(s->loop, &s->watch);
 	/* Calls are answered by their adapters' end; whoever they wake still finds everything else. */
+	queue_pulse_stop(s->services.pulse);
+	queue_http_destroy(s->queue_http);
 	redis_destroy(s->queue_redis);
 	redis_destroy(s->redis);
 	pg_destroy(s->pg);
@@ -206,6 +218,7 @@ void shard_destroy(struct shard *s)
 	kafka_event_out_destroy(s->services.events);
 	after_payment_destroy(s->services.after_payment);
 	seating_destroy(s->services.seating);
+	queue_pulse_destroy(s->services.pulse);
 	queue_board_destroy(s->services.board);
 	hmac_queue_token_destroy(s->tokens);
 	pg_orders_destroy(s->services.orders);

@@ -13,6 +13,7 @@
 struct backstage;
 struct kafka_producer;
 struct rate_limit;
+struct bypass_limit;
 struct shard;
 
 struct shard_settings {
@@ -20,6 +21,7 @@ struct shard_settings {
 	struct backstage *backstage;
 	struct kafka_producer *producer;
 	struct rate_limit *rate_limit;
+	struct bypass_limit *bypass;
 	int listen_fd; /* taken over */
 	int database_connections;
 	/* Called on the shard's thread, once, if the database will never do: the daemon must not serve. */
