@@ -62,7 +62,8 @@ static struct shard *shard_of(const struct services *s)
 static void away(const struct services *services, char *ret, size_t n, bool *ret_fatal)
 {
 	struct shard *s = shard_of(services);
-	bool redis = redis_ready(s->redis) && (!s->queue_redis || redis_ready(s->queue_redis));
+	/* Where the queue is another daemon's, its Redis is only looked into for administrators. */
+	bool queue = s->queue_http || !s->queue_redis || redis_ready(s->queue_redis), redis = redis_ready(s->redis) && queue;
 	bool pg = pg_ready(s->pg), kafka = kafka_producer_reachable(s->settings.producer);
 
 	*ret_fatal = !pg || !redis;
@@ -101,7 +102,7 @@ static void begin_stop(struct mail *m, void *ctx)
 
 /* --- wiring --- */
 
-/* The waiting room: here, unless it is another daemon's; on a Redis of its own where the settings say so. */
+/* The waiting room: our own, unless it is another daemon's; on a Redis of its own where the settings say so. */
 static bool wire_queue(struct shard *s)
 {
 	const struct config *c = s->settings.config;
@@ -112,13 +113,12 @@ static bool wire_queue(struct shard *s)
 	s->tokens = hmac_queue_token_create(c->queue_secret ? c->queue_secret : c->jwt_secret);
 	s->services.tokens = hmac_queue_token_port(s->tokens);
 	s->services.bypass = s->settings.bypass;
+	if (!config_one_redis(c) && !(s->queue_redis = redis_create(s->loop, &redis, s->services.metrics))) return false;
+	redis_queue_store_init(&s->queue, s->queue_redis ? s->queue_redis : s->redis);
+	s->services.queue = &s->queue.port;
 	if (c->role == ROLE_BOOKING) {
 		s->queue_http = queue_http_create(s->loop, &(struct queue_http_settings){c->queue_url, c->queue_timeout_ms});
 		s->services.admission = queue_http_port(s->queue_http);
-	} else {
-		if (!config_one_redis(c) && !(s->queue_redis = redis_create(s->loop, &redis, s->services.metrics))) return false;
-		redis_queue_store_init(&s->queue, s->queue_redis ? s->queue_redis : s->redis);
-		s->services.queue = &s->queue.port;
 	}
 	/* A queue on the holds' Redis lives and dies with the holds. */
 	if (s->queue_http || s->queue_redis) s->services.pulse = queue_pulse_create(&s->services);

@@ -16,6 +16,7 @@
 #include "adapter/pg/pg.h"
 #include "adapter/pg/reservations.h"
 #include "adapter/redis/client.h"
+#include "adapter/redis/queue_store.h"
 #include "adapter/redis/seat_lock.h"
 #include "poll_loop.h"
 #include "runtime/config.h"
@@ -86,6 +87,8 @@ struct daemon {
 	struct pg *pg;
 	struct redis *redis;
 	struct redis_seat_lock seats;
+	struct redis *queue_redis; /* NULL: the same as `redis` */
+	struct redis_queue_store queue;
 	struct pg_reservations reservations;
 	struct catalogue *catalogue;
 	struct status_http *http;
@@ -161,6 +164,7 @@ static void start_poll(struct daemon *d)
 			.reservations = &d->reservations.port,
 			.seat_lock = &d->seats.port,
 			.event_out = d->events,
+			.queue = &d->queue.port,
 			.loop = d->loop,
 			.metrics = d->metrics,
 		},
@@ -312,6 +316,12 @@ static void start_servers(struct daemon *d)
 	if (!d->redis) refuse_start("TICKET_REDIS_URL is no redis:// address");
 	pg_reservations_init(&d->reservations, d->pg);
 	redis_seat_lock_init(&d->seats, d->redis);
+	if (!config_one_redis(&d->config)) {
+		const struct redis_settings queue = {.url = d->config.queue_redis_url, .timeout_ms = d->config.redis_timeout_ms};
+		d->queue_redis = redis_create(d->loop, &queue, d->metrics);
+		if (!d->queue_redis) refuse_start("TICKET_QUEUE_REDIS_URL is no redis:// address");
+	}
+	redis_queue_store_init(&d->queue, d->queue_redis ? d->queue_redis : d->redis);
 	d->catalogue = pg_catalogue_create(d->pg);
 }
 
@@ -332,6 +342,7 @@ static void stop_all(struct daemon *d)
 	if (d->poll) poll_loop_leave(d->poll);
 	kafka_producer_stop(d->producer, d->poll && poll_loop_drain(d->poll) ? FLUSH_MS : 0);
 	status_http_destroy(d->http);
+	redis_destroy(d->queue_redis);
 	redis_destroy(d->redis);
 	pg_destroy(d->pg);
 	kafka_event_out_destroy(d->events);

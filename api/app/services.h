@@ -34,7 +34,7 @@ struct services {
 	struct event_out *events;
 	struct seating *seating;
 	struct backlog *backlog;
-	struct queue_store *queue; /* NULL: another daemon's (TICKET_ROLE=booking) */
+	struct queue_store *queue; /* another daemon's (`admission`) is only to be looked at */
 	struct queue_token *tokens;
 	struct queue_books *books;
 	struct queue_board *board;

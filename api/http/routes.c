@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "api/http/admin_routes.h"
 #include "api/http/catalogue_routes.h"
 #include "api/http/hold_routes.h"
 #include "api/http/ops_routes.h"
@@ -38,6 +39,9 @@ const struct route ROUTES[] = {
 	{POST, "/payment/mock-success",       R_BOOKING | R_USER | R_BODY | R_MOCK, mock_success_post, "the simulated gateway took the money"},
 	{POST, "/payment/mock-fail",          R_BOOKING | R_USER | R_BODY | R_MOCK, mock_fail_post,    "the simulated gateway took none"},
 	{GET,  "/payment/orders/{id}",        R_BOOKING | R_USER,          order_get,               "an order and its payment"},
+	/* administration */
+	{GET,  "/admin/schedules/{id}/queue", R_BOTH | R_ADMIN,            admin_queue_get,         "how a waiting room is steered, and stands"},
+	{PUT,  "/admin/schedules/{id}/queue", R_BOTH | R_ADMIN | R_BODY,   admin_queue_put,         "steer it: on every daemon within 1 s"},
 	/* operations */
 	{GET,  "/livez",                      R_BOTH,                      livez_get,               "the process runs"},
 	{GET,  "/readyz",                     R_BOTH,                      readyz_get,              "it can serve; names what is away"},

@@ -5,7 +5,7 @@
 #include "runtime/metrics.h"
 #include "runtime/when.h"
 
-enum { BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000 };
+enum { BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000, REPEAT_USED_MS = 300000 };
 
 static void follow(struct event_batch *b);
 static void finish_if_done(struct event_batch *b);
@@ -138,6 +138,37 @@ static void copy(struct event_batch *b)
 	flow_start(&b->copy, COPY, 0, copy_done);
 }
 
+/* --- what follows: the waiting rooms --- */
+
+/* An old event that comes again must not take the place that its buyer has by now. */
+static bool used_a_place(const struct event_batch *b, const struct confirm_reservation *c)
+{
+	if (!c->announces || c->decided.type != RESERVATION_CONFIRMED) return false;
+	return c->outcome == CONFIRM_CONFIRMED || now_ms(b) - c->decided.occurred_at_ms < REPEAT_USED_MS;
+}
+
+static void places_used(struct use_places *u)
+{
+	struct event_batch *b = container_of(u, struct event_batch, places);
+	b->placing = false;
+	finish_if_done(b);
+}
+
+static void use_places(struct event_batch *b)
+{
+	struct use_places *u = &b->places;
+	u->count = 0;
+	for (unsigned i = 0; b->ports.queue && i < b->count; i++) {
+		const struct confirm_reservation *c = &b->slots[i].confirm;
+		if (used_a_place(b, c)) u->places[u->count++] = (struct used_place){c->event.schedule, c->event.user};
+	}
+	if (u->count == 0) return;
+	u->queue = b->ports.queue;
+	u->done = places_used;
+	b->placing = true;
+	use_places_start(u);
+}
+
 /* --- what follows: Kafka --- */
 
 static bool publish(struct event_batch *b, struct event_slot *s)
@@ -186,7 +217,7 @@ static bool all_out(const struct event_batch *b)
 
 static void finish_if_done(struct event_batch *b)
 {
-	if (!b->busy || b->deciding || b->copying || b->publishing || !all_out(b)) return;
+	if (!b->busy || b->deciding || b->copying || b->placing || b->publishing || !all_out(b)) return;
 	b->busy = false;
 	timer_stop(b->ports.loop, &b->again);
 	b->owner.finished(b->owner.ctx, b);
@@ -198,6 +229,7 @@ static void follow(struct event_batch *b)
 	b->deciding = 1;         /* not done before everything was started */
 	publish_all(b);
 	copy(b);
+	use_places(b);
 	b->deciding = 0;
 	finish_if_done(b);
 }
@@ -219,7 +251,8 @@ void event_batch_init(struct event_batch *b, uint32_t id, unsigned max, const st
 	*b = (struct event_batch){.ports = *p, .owner = *o, .max = max, .id = id, .again.fired = tried_again};
 	b->slots = calloc(max, sizeof *b->slots);
 	b->changes = calloc(max, sizeof *b->changes);
-	if (!b->slots || !b->changes) abort();
+	b->places.places = calloc(max, sizeof *b->places.places);
+	if (!b->slots || !b->changes || !b->places.places) abort();
 }
 
 void event_batch_finish(struct event_batch *b)
@@ -227,8 +260,10 @@ void event_batch_finish(struct event_batch *b)
 	if (b->ports.loop) timer_stop(b->ports.loop, &b->again);
 	free(b->slots);
 	free(b->changes);
+	free(b->places.places);
 	b->slots = NULL;
 	b->changes = NULL;
+	b->places.places = NULL;
 }
 
 void event_batch_start(struct event_batch *b, unsigned count)

@@ -2,8 +2,8 @@
  *
  *     DECIDING   every event's confirm_reservation at once, so that they share their statements; what could not be
  *                decided (the database is away) is tried again, with backoff, for as long as it takes
- *     FOLLOWING  after all have been committed: the copies in Redis in one call; announcements and dead letters to
- *                Kafka, again until the broker has them
+ *     FOLLOWING  after all have been committed: the copies in Redis in one call; the buyers' places in the waiting rooms;
+ *                announcements and dead letters to Kafka, again until the broker has them
  *     finished   the offsets may be stored
  *
  * Redis away does not stop a batch: the schedules are reported by `copy_lost` and mended by others. Kafka away does.
@@ -14,6 +14,7 @@
 #define TK_EVENT_BATCH_H
 
 #include "app/confirm_reservation.h"
+#include "app/use_places.h"
 #include "event/dead_letter.h"
 #include "port/event_out.h"
 #include "runtime/loop.h"
@@ -35,6 +36,7 @@ struct event_ports {
 	struct reservations *reservations;
 	struct seat_lock *seat_lock;
 	struct event_out *event_out;
+	struct queue_store *queue; /* may be NULL */
 	struct loop *loop;
 	struct metrics_sheet *metrics; /* may be NULL */
 	int64_t (*now_ms)(void);       /* NULL: when_now_ms */
@@ -66,6 +68,8 @@ struct event_batch {
 	bool copying;
 	struct seat_apply apply;
 	struct seat_change *changes;
+	struct use_places places;
+	bool placing;
 };
 
 void event_batch_init(struct event_batch *b, uint32_t id, unsigned max, const struct event_ports *p,
