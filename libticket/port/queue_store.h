@@ -9,8 +9,8 @@
  *   queue:pre:{S}     SET   who came before opening (PRE_QUEUE), until the draw has numbered them
  *   queue:left:{S}    SET   who of them left while the draw was under way
  *   queue:spent:{S}   SET   numbers of earlier lives of the store that came back by token and have ended since
- *   queue:head:{S}    STRING  what every call reads, packed (lua/queue_lib.lua): run (run_id this was last alive under),
- *                     shift, ticked, rate, base, pre, sold
+ *   queue:head:{S}    STRING  what every call reads, packed (lua/queue_lib.lua): run (run_id this was last alive
+ *                     under), shift, ticked, rate, base, pre, sold
  *   queue:seq:{S}     STRING  the last number
  *   queue:meta:{S}    HASH  what admission alone needs: serving, admitted, credit, ...
  *   queue:pace:{S}    STRING  who was admitted in the last second

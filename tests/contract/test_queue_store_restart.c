@@ -7,6 +7,7 @@
 
 #include "adapter/redis/client.h"
 #include "adapter/redis/queue_store.h"
+#include "adapter/redis/seat_lock.h"
 #include "runtime/loop.h"
 #include "runtime/when.h"
 #include "support/redis_server.h"
@@ -98,6 +99,58 @@ static void the_line_is_the_contracts(void **state)
 	assert_int_equal(redis_server_do(&r->server, "ZRANK", "queue:{42}", "7", NULL), 1);
 	assert_int_equal(redis_server_do(&r->server, "ZRANK", "queue:active:{42}", "5", NULL), 0);
 	assert_int_equal(redis_server_do(&r->server, "STRLEN", "queue:heard:{42}:0", NULL), 4 * 8);
+}
+
+/* One script judges the place and takes the seat, where both share this Redis. */
+struct gated {
+	struct flow flow;
+	struct seat_hold hold;
+	struct seat_lock *lock;
+};
+static void ask_gated(struct flow *f)
+{
+	struct gated *g = container_of(f, struct gated, flow);
+	g->lock->hold(g->lock, &g->hold);
+}
+static int got_gated(struct flow *f)
+{
+	(void)f;
+	return FLOW_END;
+}
+static void gated_done(struct flow *f) { container_of(f, struct gated, flow)->lock = NULL; }
+
+static enum hold_verdict gated_hold(struct rig *r, int64_t user, int64_t number)
+{
+	static const struct flow_step STEPS[] = {{"hold", ask_gated, got_gated}};
+	struct redis_seat_lock lock;
+	struct seat_no seat = {.s = "A-1", .len = 3};
+	redis_seat_lock_init(&lock, r->redis);
+	struct gated g = {.lock = &lock.port, .hold = {.schedule = 42, .user = user, .ttl_ms = 1000, .limit = 4,
+		.seats = &seat, .count = 1, .gate = {.number = number, .active_ttl_ms = r->world.rules.active_ttl_ms}}};
+	g.hold.call.flow = &g.flow;
+	flow_start(&g.flow, STEPS, 0, gated_done);
+	for (int i = 0; g.lock && i < 500; i++) loop_turn(r->loop, 10);
+	assert_null(g.lock);
+	assert_false(tk_failed(g.flow.err));
+	return g.hold.verdict;
+}
+
+static void a_hold_passes_the_gate_with_an_admitted_place_only(void **state)
+{
+	struct rig *r = rig(state);
+	assert_int_equal(gated_hold(r, 1, 1), HOLD_NO_ENTRY); /* no queue at all */
+	suite_revive(&r->world, 0, 0);
+	r->world.rules.claim_ttl_ms = 300;
+	for (int64_t user = 1; user <= 3; user++) suite_enter(&r->world, user);
+	suite_tick(&r->world, 2);
+	assert_int_equal(gated_hold(r, 3, 3), HOLD_NO_ENTRY);
+	assert_int_equal(gated_hold(r, 1, 2), HOLD_NO_ENTRY);
+	assert_int_equal(gated_hold(r, 1, 1), HOLD_NOT_LOADED); /* through the gate, and that counts as claimed */
+	for (int i = 0; i < 35; i++) loop_turn(r->loop, 10);
+	assert_int_equal(gated_hold(r, 2, 2), HOLD_NO_ENTRY); /* not claimed in time */
+	assert_int_equal(suite_tick(&r->world, 2).active, 2);
+	assert_int_equal(gated_hold(r, 1, 1), HOLD_NOT_LOADED);
+	assert_int_equal(gated_hold(r, 3, 3), HOLD_NOT_LOADED);
 }
 
 static void flushall_in_mid_queue_loses_nobodys_place(void **state)
@@ -245,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_line_is_the_contracts, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_hold_passes_the_gate_with_an_admitted_place_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(flushall_in_mid_queue_loses_nobodys_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_killed_redis_with_a_log_forgets_nothing, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(an_old_snapshot_is_known_for_what_it_is, setup, teardown),

@@ -45,7 +45,7 @@ static void bind_gated_hold(struct redis_args *a, struct port_call *c)
 {
 	const struct seat_hold *h = container_of(c, struct seat_hold, call);
 	bind_hold_keys(a, h);
-	key_meta(a, h->schedule);
+	key_head(a, h->schedule);
 	key_place(a, h->schedule);
 	key_active(a, h->schedule);
 	bind_hold_args(a, h);

@@ -1,6 +1,6 @@
--- Included by the scripts of the queue. They have set: call, KEYS[1] = queue:head:{S} and what is packed in it, now (Redis'
--- clock, ms), q (the queue's own time). Numbers up to `base` are of earlier lives of the store; `pre` is -1: nobody came
--- early, 0: they do, or how many did and wait for the draw; `sold` is 0 or 1; `ticked` 0: nobody is there.
+-- Included by the scripts of the queue. They have set: call, KEYS[1] = queue:head:{S} and what is packed in it, now (by
+-- Redis' clock, ms), q (the queue's own time). Numbers up to `base` are of earlier lives of the store; `pre` is -1:
+-- nobody came early, 0: they do, or how many did and wait for the draw; `sold` is 0 or 1; `ticked` 0: nobody is there.
 -- Numbers stay text as Redis gave them.
 local REMEMBER = 600000
 local tail = string.match(KEYS[1], '{.*')
@@ -39,8 +39,8 @@ local function drop(user, number) -- out of the line
 	call('ZREM', QUEUE, user)
 	spend(number)
 end
--- When a number was last heard of: 8 bytes in a string for each 8192 of them, for a second sorted set would cost as much
--- as the line itself, and a search in it for every poll. 0: never. What is left of numbers gone by says nothing.
+-- When a number was last heard of: 8 bytes in a string for each 8192 of them, for a second sorted set would cost as
+-- much as the line itself, and a search in it for every poll. 0: never. What is left of numbers gone by says nothing.
 local function heard_at(number)
 	local at = number % 8192
 	local bytes = call('GETRANGE', HEARD .. (number - at) / 8192, at * 8, at * 8 + 7)

@@ -57,8 +57,8 @@ end
 
 -- Who waits and is silent. Who was told that all is sold may fall silent, and is still told so for a while.
 local silent_since = q - (sold == 1 and math.max(grace, REMEMBER) or grace)
--- The line is swept for them from front to back, a piece a round, once in a quarter of the grace or so; who asks or is to
--- be admitted is judged on the spot. Who waited before there was a grace is heard of now.
+-- The line is swept for them from front to back, a piece a round, once in a quarter of the grace or so; who asks or is
+-- to be admitted is judged on the spot. Who waited before there was a grace is heard of now.
 local silent, swept = {}, m[7] or '-inf'
 if grace > 0 then
 	local size = math.floor(math.min(SWEEP_MAX, math.max(MAX, count(QUEUE) * gap * 4 / grace)))
@@ -188,7 +188,8 @@ local front, low = math.floor(first / 8192), (m[9] or 0) + 0
 if idle then front = front + 1 end
 for chunk = low, math.min(front, low + 64) - 1 do call('UNLINK', HEARD .. chunk) end
 save()
-call('HSET', KEYS[3], 'credit', credit, 'busy', waiting > 0 and admits and 1 or 0, 'rate_sum', sum, 'rate_weight', weight,
-	'serving', serving, 'admitted', (m[6] or 0) + admitted, 'swept', swept, 'sampled', sampled, 'low', front)
+call('HSET', KEYS[3], 'credit', credit, 'busy', waiting > 0 and admits and 1 or 0, 'rate_sum', sum,
+	'rate_weight', weight, 'serving', serving,
+	'admitted', (m[6] or 0) + admitted, 'swept', swept, 'sampled', sampled, 'low', front)
 local more = #ended == MAX or #silent >= MAX or dropped > 0 or #popped == 2 * MAX
 return {due and 1 or 0, admitted, waiting, active, early, serving, rate, waited, more and 1 or 0}

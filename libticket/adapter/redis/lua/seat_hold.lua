@@ -1,6 +1,6 @@
 -- Takes seats for a user: all or none.
 -- KEYS: seat:state:{S}, seat:users:{S}, seat:lock:{S}: (the lock keys without the seat)
---       and, where a waiting room stands before the seats: queue:meta:{S}, queue:place:{S}, queue:active:{S}
+--       and, where a waiting room stands before the seats: queue:head:{S}, queue:place:{S}, queue:active:{S}
 -- ARGV: run_id, user, ttl ms, limit, opens at ms (0: open), seat...
 --       and, after the last seat: number of the user's place, active ttl ms
 -- Gives now (ms), when all seats were free: they end at now + ttl. Else {verdict, culprit, now, end...}, the numbers
@@ -15,10 +15,12 @@ local last = #ARGV -- seat
 if KEYS[4] then
 	local number, active_ttl = ARGV[last - 1], ARGV[last]
 	last = last - 2
-	local m = call('HMGET', KEYS[4], 'run', 'shift', 'ticked')
-	if m[1] ~= ARGV[1] then return {NO_ENTRY, 0, now} end
-	local q, stalled = now - m[2], now - m[3]
-	if (stalled > 5000 or stalled < 0) and m[3] ~= '0' then q = m[3] - m[2] end
+	local head = call('GET', KEYS[4])
+	if not head then return {NO_ENTRY, 0, now} end
+	local run, shift, ticked = struct.unpack('>c40dd', head) -- as in queue_lib.lua
+	if run ~= ARGV[1] then return {NO_ENTRY, 0, now} end
+	local q, stalled = now - shift, now - ticked
+	if (stalled > 5000 or stalled < 0) and ticked > 0 then q = ticked - shift end
 	local place, ends = call('HGET', KEYS[5], user), call('ZSCORE', KEYS[6], user)
 	local claimed, unclaimed = number .. ':1', number .. ':0'
 	if (place ~= claimed and place ~= unclaimed) or not ends or ends - q <= 0 then return {NO_ENTRY, 0, now} end
