@@ -64,7 +64,7 @@ static void await(struct queue_world *w, const struct asking *a)
 	assert_true(a->done);
 }
 
-struct tk_err suite_call(struct queue_world *w, enum queue_call which, struct port_call *c)
+struct tk_err room_call(struct queue_world *w, enum queue_call which, struct port_call *c)
 {
 	struct asking a;
 	begin_call(w, &a, which, c);
@@ -74,7 +74,7 @@ struct tk_err suite_call(struct queue_world *w, enum queue_call which, struct po
 
 static void well(struct queue_world *w, enum queue_call which, struct port_call *c)
 {
-	struct tk_err err = suite_call(w, which, c);
+	struct tk_err err = room_call(w, which, c);
 	if (tk_failed(err)) fail_msg("%s at %s", err.what, err.where);
 }
 
@@ -86,7 +86,7 @@ static struct queue_place_call place_call(struct queue_world *w, enum queue_call
 	return k;
 }
 
-struct queue_place suite_enter_with(struct queue_world *w, int64_t user, int64_t token_number)
+struct queue_place room_enter_with(struct queue_world *w, int64_t user, int64_t token_number)
 {
 	struct queue_place_call k = place_call(w, CALL_ENTER, user, token_number);
 	assert_int_equal(k.verdict, QUEUE_PLACED);
@@ -94,14 +94,14 @@ struct queue_place suite_enter_with(struct queue_world *w, int64_t user, int64_t
 	return k.place;
 }
 
-struct queue_place suite_enter(struct queue_world *w, int64_t user) { return suite_enter_with(w, user, 0); }
+struct queue_place room_enter(struct queue_world *w, int64_t user) { return room_enter_with(w, user, 0); }
 
-enum queue_verdict suite_verdict(struct queue_world *w, int64_t user)
+enum queue_verdict room_verdict(struct queue_world *w, int64_t user)
 {
 	return place_call(w, CALL_STATUS, user, 0).verdict;
 }
 
-struct queue_place suite_status(struct queue_world *w, int64_t user)
+struct queue_place room_status(struct queue_world *w, int64_t user)
 {
 	struct queue_place_call k = place_call(w, CALL_STATUS, user, 0);
 	assert_int_not_equal(k.verdict, QUEUE_NEW_LIFE);
@@ -109,7 +109,7 @@ struct queue_place suite_status(struct queue_world *w, int64_t user)
 	return k.place;
 }
 
-void suite_revive(struct queue_world *w, int64_t epoch, int64_t number_seen)
+void room_revive(struct queue_world *w, int64_t epoch, int64_t number_seen)
 {
 	struct queue_revive k = {.schedule = w->schedule, .epoch = epoch, .number_seen = number_seen};
 	well(w, CALL_REVIVE, &k.call);
@@ -121,7 +121,7 @@ static void leave_with(struct queue_world *w, int64_t user, int64_t number, bool
 	well(w, CALL_LEAVE, &k.call);
 }
 
-void suite_leave(struct queue_world *w, int64_t user) { leave_with(w, user, QUEUE_NUMBER_ANY, false); }
+void room_leave(struct queue_world *w, int64_t user) { leave_with(w, user, QUEUE_NUMBER_ANY, false); }
 
 static struct queue_tick tick_call(const struct queue_world *w, int64_t max_active)
 {
@@ -129,7 +129,7 @@ static struct queue_tick tick_call(const struct queue_world *w, int64_t max_acti
 		.admit_per_s = MANY, .drawn = true, .rules = w->rules};
 }
 
-struct queue_tick suite_tick(struct queue_world *w, int64_t max_active)
+struct queue_tick room_tick(struct queue_world *w, int64_t max_active)
 {
 	struct queue_tick k = tick_call(w, max_active);
 	well(w, CALL_TICK, &k.call);
@@ -200,13 +200,13 @@ static struct queue_world *unused(void **state)
 static struct queue_world *on_sale(void **state)
 {
 	struct queue_world *w = unused(state);
-	suite_revive(w, 0, 0);
+	room_revive(w, 0, 0);
 	return w;
 }
 
 static void assert_waiting(struct queue_world *w, int64_t user, int64_t number, int64_t rank, int64_t total)
 {
-	struct queue_place p = suite_status(w, user);
+	struct queue_place p = room_status(w, user);
 	assert_int_equal(p.status, QUEUE_WAITING);
 	assert_int_equal(p.number, number);
 	assert_int_equal(p.rank, rank);
@@ -216,7 +216,7 @@ static void assert_waiting(struct queue_world *w, int64_t user, int64_t number, 
 
 static void assert_is(struct queue_world *w, int64_t user, enum queue_status wanted)
 {
-	assert_string_equal(QUEUE_STATUS_NAME[suite_status(w, user).status], QUEUE_STATUS_NAME[wanted]);
+	assert_string_equal(QUEUE_STATUS_NAME[room_status(w, user).status], QUEUE_STATUS_NAME[wanted]);
 }
 
 static void assert_about(int64_t ms, int64_t wanted) /* real clocks move on meanwhile */
@@ -230,7 +230,7 @@ static void places_are_given_in_order_of_arrival(void **state)
 {
 	struct queue_world *w = on_sale(state);
 	for (int64_t user = 100; user < 110; user++) {
-		struct queue_place p = suite_enter(w, user);
+		struct queue_place p = room_enter(w, user);
 		assert_int_equal(p.status, QUEUE_WAITING);
 		assert_int_equal(p.number, user - 99);
 		assert_int_equal(p.rank, user - 99);
@@ -243,15 +243,15 @@ static void places_are_given_in_order_of_arrival(void **state)
 static void entering_again_is_the_same_place(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	suite_enter(w, ANNA);
-	suite_enter(w, BERT);
-	struct queue_place p = suite_enter(w, ANNA);
+	room_enter(w, ANNA);
+	room_enter(w, BERT);
+	struct queue_place p = room_enter(w, ANNA);
 	assert_int_equal(p.number, 1);
 	assert_int_equal(p.rank, 1);
 	assert_int_equal(p.total, 2);
-	assert_int_equal(suite_enter(w, CLEO).number, 3);
-	suite_tick(w, 1);
-	p = suite_enter(w, ANNA);
+	assert_int_equal(room_enter(w, CLEO).number, 3);
+	room_tick(w, 1);
+	p = room_enter(w, ANNA);
 	assert_int_equal(p.status, QUEUE_ACTIVE);
 	assert_int_equal(p.number, 1);
 	assert_waiting(w, BERT, 2, 1, 2);
@@ -277,21 +277,21 @@ static void fifty_tabs_at_once_get_one_place(void **state)
 static void who_never_came_has_no_place(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	assert_int_equal(suite_verdict(w, ANNA), QUEUE_NO_PLACE);
+	assert_int_equal(room_verdict(w, ANNA), QUEUE_NO_PLACE);
 	assert_int_equal(hear(w, ANNA), QUEUE_NOBODY);
 	assert_int_equal(verify(w, ANNA, 1).verdict, VERIFY_INVALID);
-	suite_leave(w, ANNA);
-	assert_int_equal(suite_verdict(w, ANNA), QUEUE_NO_PLACE);
+	room_leave(w, ANNA);
+	assert_int_equal(room_verdict(w, ANNA), QUEUE_NO_PLACE);
 }
 
 static void large_ids_stay_exact(void **state)
 {
 	struct queue_world *w = on_sale(state);
 	const int64_t user = (INT64_C(1) << 53) - 1;
-	suite_enter(w, user - 1);
-	suite_enter(w, user);
+	room_enter(w, user - 1);
+	room_enter(w, user);
 	assert_waiting(w, user, 2, 2, 2);
-	suite_tick(w, 2);
+	room_tick(w, 2);
 	assert_int_equal(verify(w, user, 2).verdict, VERIFY_ACTIVE);
 	used(w, user);
 	assert_is(w, user, QUEUE_USED);
@@ -303,40 +303,40 @@ static void large_ids_stay_exact(void **state)
 static void the_first_are_admitted_up_to_the_limit(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	for (int64_t user = 1; user <= 5; user++) suite_enter(w, user);
-	struct queue_tick t = suite_tick(w, 2);
+	for (int64_t user = 1; user <= 5; user++) room_enter(w, user);
+	struct queue_tick t = room_tick(w, 2);
 	assert_int_equal(t.admitted, 2);
 	assert_int_equal(t.waiting, 3);
 	assert_int_equal(t.active, 2);
 	assert_int_equal(t.serving, 2);
 	assert_true(t.waited_ms >= 0);
-	struct queue_place p = suite_status(w, 2);
+	struct queue_place p = room_status(w, 2);
 	assert_int_equal(p.status, QUEUE_ACTIVE);
 	assert_int_equal(p.rank, 0);
 	assert_int_equal(p.number, 2);
 	assert_about(p.expires_ms - w->now_ms(w), 120000);
 	assert_waiting(w, 3, 3, 1, 3);
-	t = suite_tick(w, 2);
+	t = room_tick(w, 2);
 	assert_int_equal(t.admitted, 0);
 	assert_int_equal(t.waited_ms, -1);
-	assert_int_equal(suite_tick(w, 4).admitted, 2);
-	assert_int_equal(suite_tick(w, 1).active, 4); /* a lower limit throws nobody out */
+	assert_int_equal(room_tick(w, 4).admitted, 2);
+	assert_int_equal(room_tick(w, 1).active, 4); /* a lower limit throws nobody out */
 }
 
 static void an_admission_runs_from_when_it_is_first_seen(void **state)
 {
 	struct queue_world *w = on_sale(state);
 	w->rules.claim_ttl_ms = 400;
-	for (int64_t user = 1; user <= 5; user++) suite_enter(w, user);
-	suite_tick(w, 5);
+	for (int64_t user = 1; user <= 5; user++) room_enter(w, user);
+	room_tick(w, 5);
 	w->pass(w, 250);
 	assert_is(w, 1, QUEUE_ACTIVE);
 	assert_int_equal(hear(w, 2), QUEUE_ACTIVE);
 	assert_about(verify(w, 3, 3).expires_in_ms, 120000);
-	assert_int_equal(suite_enter(w, 4).status, QUEUE_ACTIVE);
+	assert_int_equal(room_enter(w, 4).status, QUEUE_ACTIVE);
 	w->pass(w, 250);
 	assert_int_equal(verify(w, 5, 5).verdict, VERIFY_INVALID);
-	assert_int_equal(suite_tick(w, 5).active, 4);
+	assert_int_equal(room_tick(w, 5).active, 4);
 	for (int64_t user = 1; user <= 4; user++) assert_is(w, user, QUEUE_ACTIVE);
 	assert_is(w, 5, QUEUE_EXPIRED);
 	assert_int_equal(hear(w, 5), QUEUE_EXPIRED);
@@ -346,11 +346,11 @@ static void an_unclaimed_admission_goes_to_the_next(void **state)
 {
 	struct queue_world *w = on_sale(state);
 	w->rules.claim_ttl_ms = 100;
-	suite_enter(w, ANNA);
-	suite_enter(w, BERT);
-	assert_int_equal(suite_tick(w, 1).serving, 1);
+	room_enter(w, ANNA);
+	room_enter(w, BERT);
+	assert_int_equal(room_tick(w, 1).serving, 1);
 	w->pass(w, 150);
-	struct queue_tick t = suite_tick(w, 1);
+	struct queue_tick t = room_tick(w, 1);
 	assert_int_equal(t.admitted, 1);
 	assert_int_equal(t.active, 1);
 	assert_is(w, ANNA, QUEUE_EXPIRED);
@@ -361,20 +361,20 @@ static void an_admission_ends_and_is_remembered(void **state)
 {
 	struct queue_world *w = on_sale(state);
 	w->rules.active_ttl_ms = 200;
-	suite_enter(w, ANNA);
-	suite_tick(w, 1);
+	room_enter(w, ANNA);
+	room_tick(w, 1);
 	assert_int_equal(verify(w, ANNA, 1).verdict, VERIFY_ACTIVE);
 	w->pass(w, 100);
 	assert_int_equal(verify(w, ANNA, 1).verdict, VERIFY_ACTIVE); /* which does not prolong it */
 	w->pass(w, 150);
 	assert_is(w, ANNA, QUEUE_EXPIRED); /* also before the next round */
-	suite_enter(w, BERT);
-	assert_int_equal(suite_tick(w, 1).active, 1);
-	struct queue_place p = suite_status(w, ANNA);
+	room_enter(w, BERT);
+	assert_int_equal(room_tick(w, 1).active, 1);
+	struct queue_place p = room_status(w, ANNA);
 	assert_int_equal(p.status, QUEUE_EXPIRED);
 	assert_int_equal(p.number, 1);
 	assert_int_equal(p.rank, -1);
-	p = suite_enter(w, ANNA);
+	p = room_enter(w, ANNA);
 	assert_int_equal(p.number, 3);
 	assert_int_equal(p.status, QUEUE_WAITING);
 }
@@ -383,24 +383,24 @@ static void entering_after_the_end_is_a_new_place_even_before_the_next_round(voi
 {
 	struct queue_world *w = on_sale(state);
 	w->rules.active_ttl_ms = 50;
-	suite_enter(w, ANNA);
-	suite_enter(w, BERT);
-	suite_tick(w, 1);
+	room_enter(w, ANNA);
+	room_enter(w, BERT);
+	room_tick(w, 1);
 	assert_is(w, ANNA, QUEUE_ACTIVE);
 	w->pass(w, 80);
-	assert_int_equal(suite_enter(w, ANNA).rank, 2);
+	assert_int_equal(room_enter(w, ANNA).rank, 2);
 	assert_waiting(w, ANNA, 3, 2, 2);
 	assert_int_equal(look(w).active, 0);
-	assert_int_equal(suite_tick(w, 1).active, 1);
+	assert_int_equal(room_tick(w, 1).active, 1);
 	assert_waiting(w, ANNA, 3, 1, 1);
 }
 
 static void used_frees_the_place_at_once(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	suite_enter(w, ANNA);
-	suite_enter(w, BERT);
-	suite_tick(w, 1);
+	room_enter(w, ANNA);
+	room_enter(w, BERT);
+	room_tick(w, 1);
 	used(w, BERT); /* still waiting: stays so */
 	assert_waiting(w, BERT, 2, 1, 1);
 	used(w, ANNA);
@@ -408,37 +408,37 @@ static void used_frees_the_place_at_once(void **state)
 	assert_int_equal(verify(w, ANNA, 1).verdict, VERIFY_INVALID);
 	assert_is(w, ANNA, QUEUE_USED);
 	assert_int_equal(hear(w, ANNA), QUEUE_USED);
-	assert_int_equal(suite_tick(w, 1).admitted, 1);
+	assert_int_equal(room_tick(w, 1).admitted, 1);
 	used(w, ANNA); /* again: nothing */
 	assert_is(w, ANNA, QUEUE_USED);
-	assert_int_equal(suite_enter(w, ANNA).number, 3);
+	assert_int_equal(room_enter(w, ANNA).number, 3);
 	assert_waiting(w, ANNA, 3, 1, 1);
 }
 
 static void leaving_frees_the_place_at_once_and_forgets(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	for (int64_t user = ANNA; user <= DORA; user++) suite_enter(w, user);
-	suite_tick(w, 1);
-	suite_leave(w, CLEO);
-	assert_int_equal(suite_verdict(w, CLEO), QUEUE_NO_PLACE);
+	for (int64_t user = ANNA; user <= DORA; user++) room_enter(w, user);
+	room_tick(w, 1);
+	room_leave(w, CLEO);
+	assert_int_equal(room_verdict(w, CLEO), QUEUE_NO_PLACE);
 	assert_waiting(w, DORA, 4, 2, 2);
-	suite_leave(w, ANNA);
-	assert_int_equal(suite_verdict(w, ANNA), QUEUE_NO_PLACE);
-	assert_int_equal(suite_tick(w, 1).admitted, 1);
+	room_leave(w, ANNA);
+	assert_int_equal(room_verdict(w, ANNA), QUEUE_NO_PLACE);
+	assert_int_equal(room_tick(w, 1).admitted, 1);
 	assert_is(w, BERT, QUEUE_ACTIVE);
 	used(w, BERT);
-	suite_leave(w, BERT);
-	assert_int_equal(suite_verdict(w, BERT), QUEUE_NO_PLACE);
-	assert_int_equal(suite_enter(w, ANNA).number, 5);
+	room_leave(w, BERT);
+	assert_int_equal(room_verdict(w, BERT), QUEUE_NO_PLACE);
+	assert_int_equal(room_enter(w, ANNA).number, 5);
 }
 
 static void a_token_expires_only_its_own_place(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	suite_enter(w, ANNA);
-	suite_enter(w, BERT);
-	suite_tick(w, 1);
+	room_enter(w, ANNA);
+	room_enter(w, BERT);
+	room_tick(w, 1);
 	leave_with(w, ANNA, 2, true);
 	leave_with(w, BERT, 1, true);
 	leave_with(w, BERT, QUEUE_NUMBER_EARLY, true);
@@ -446,8 +446,8 @@ static void a_token_expires_only_its_own_place(void **state)
 	assert_waiting(w, BERT, 2, 1, 1);
 	leave_with(w, ANNA, 1, true);
 	assert_is(w, ANNA, QUEUE_EXPIRED);
-	assert_int_equal(suite_tick(w, 1).admitted, 1);
-	suite_enter(w, CLEO);
+	assert_int_equal(room_tick(w, 1).admitted, 1);
+	room_enter(w, CLEO);
 	leave_with(w, CLEO, 3, true);
 	assert_is(w, CLEO, QUEUE_EXPIRED);
 	used(w, CLEO);
@@ -458,11 +458,11 @@ static void a_token_expires_only_its_own_place(void **state)
 static void verify_tells_why_not(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	suite_enter(w, ANNA);
-	suite_enter(w, BERT);
+	room_enter(w, ANNA);
+	room_enter(w, BERT);
 	assert_int_equal(verify(w, ANNA, 1).verdict, VERIFY_WAITING);
 	assert_int_equal(verify(w, ANNA, 2).verdict, VERIFY_INVALID);
-	suite_tick(w, 1);
+	room_tick(w, 1);
 	struct queue_verify k = verify(w, ANNA, 1);
 	assert_int_equal(k.verdict, VERIFY_ACTIVE);
 	assert_about(k.expires_in_ms, 120000);
@@ -475,26 +475,26 @@ static void verify_tells_why_not(void **state)
 static void nobody_is_admitted_while_paused_or_with_a_limit_of_none(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	suite_enter(w, ANNA);
+	room_enter(w, ANNA);
 	struct queue_tick t = tick_call(w, 10);
 	t.paused = true;
 	well(w, CALL_TICK, &t.call);
 	assert_int_equal(t.admitted, 0);
 	assert_int_equal(t.rate_milli, 0);
-	assert_int_equal(suite_status(w, ANNA).rate_milli, 0);
-	assert_int_equal(suite_tick(w, 0).admitted, 0);
-	assert_int_equal(suite_tick(w, 10).admitted, 1);
+	assert_int_equal(room_status(w, ANNA).rate_milli, 0);
+	assert_int_equal(room_tick(w, 0).admitted, 0);
+	assert_int_equal(room_tick(w, 10).admitted, 1);
 }
 
 static void no_round_admits_more_than_its_bound(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	for (int64_t user = 1; user <= 450; user++) suite_enter(w, user);
-	struct queue_tick t = suite_tick(w, 1000);
+	for (int64_t user = 1; user <= 450; user++) room_enter(w, user);
+	struct queue_tick t = room_tick(w, 1000);
 	assert_int_equal(t.admitted, QUEUE_ADMIT_MAX);
 	assert_true(t.more);
-	assert_int_equal(suite_tick(w, 1000).admitted, QUEUE_ADMIT_MAX);
-	t = suite_tick(w, 1000);
+	assert_int_equal(room_tick(w, 1000).admitted, QUEUE_ADMIT_MAX);
+	t = room_tick(w, 1000);
 	assert_int_equal(t.admitted, 50);
 	assert_false(t.more);
 	assert_int_equal(t.serving, 450);
@@ -507,7 +507,7 @@ static void no_second_sees_more_than_the_rate(void **state)
 	enum { ROUNDS = 60, PER_S = 40 };
 	struct queue_world *w = on_sale(state);
 	int64_t at[ROUNDS], admitted[ROUNDS], all = 0, began = w->now_ms(w);
-	for (int64_t user = 1; user <= 500; user++) suite_enter(w, user);
+	for (int64_t user = 1; user <= 500; user++) room_enter(w, user);
 	for (int i = 0; i < ROUNDS; i++) {
 		struct queue_tick t = tick_call(w, 1000);
 		t.admit_per_s = PER_S;
@@ -566,8 +566,8 @@ static void a_thousand_joins_at_once_overshoot_nothing(void **state)
 static void only_the_holder_of_the_lease_admits(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	suite_enter(w, ANNA);
-	suite_enter(w, BERT);
+	room_enter(w, ANNA);
+	room_enter(w, BERT);
 	struct queue_tick t = tick_call(w, 1);
 	t.lease_ms = 150;
 	well(w, CALL_TICK, &t.call);
@@ -590,28 +590,28 @@ static void only_the_holder_of_the_lease_admits(void **state)
 static void an_idle_schedule_is_looked_at_no_more(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	suite_tick(w, 1);
+	room_tick(w, 1);
 	assert_false(is_open(w));
-	suite_enter(w, ANNA);
+	room_enter(w, ANNA);
 	assert_true(is_open(w));
-	suite_tick(w, 1);
-	suite_tick(w, 1);
+	room_tick(w, 1);
+	room_tick(w, 1);
 	assert_true(is_open(w)); /* somebody is admitted */
 	used(w, ANNA);
-	suite_tick(w, 1);
+	room_tick(w, 1);
 	assert_false(is_open(w));
 	assert_is(w, ANNA, QUEUE_USED); /* remembered all the same */
-	suite_enter(w, ANNA);
+	room_enter(w, ANNA);
 	assert_true(is_open(w));
-	assert_int_equal(suite_tick(w, 1).admitted, 1);
+	assert_int_equal(room_tick(w, 1).admitted, 1);
 }
 
 static void the_waiting_are_listed_in_their_order(void **state)
 {
 	struct queue_world *w = on_sale(state);
 	int64_t(*rows)[2] = calloc(QUEUE_BATCH_MAX, sizeof *rows);
-	for (int64_t user = 1000; user > 300; user--) suite_enter(w, user);
-	suite_leave(w, 999);
+	for (int64_t user = 1000; user > 300; user--) room_enter(w, user);
+	room_leave(w, 999);
 	struct queue_slice k = {.schedule = w->schedule, .offset = 1, .users_numbers = rows};
 	well(w, CALL_SLICE, &k.call);
 	assert_int_equal(k.count, QUEUE_BATCH_MAX);
@@ -635,15 +635,15 @@ static void many_are_heard_of_at_once(void **state)
 	int64_t users[QUEUE_BATCH_MAX], ends[QUEUE_BATCH_MAX];
 	uint8_t status[QUEUE_BATCH_MAX];
 	for (int i = 0; i < QUEUE_BATCH_MAX; i++) users[i] = i + 1;
-	for (int i = 0; i < 400; i++) suite_enter(w, users[i]);
-	suite_tick(w, 3);
+	for (int i = 0; i < 400; i++) room_enter(w, users[i]);
+	room_tick(w, 3);
 	used(w, 2);
 	leave_with(w, 3, 3, true);
 	struct queue_hear k = {.schedule = w->schedule, .users = users, .count = QUEUE_BATCH_MAX, .rules = w->rules,
 		.status = status, .ends_ms = ends};
 	well(w, CALL_HEAR, &k.call);
 	assert_int_equal(status[0], QUEUE_ACTIVE);
-	assert_int_equal(ends[0], suite_status(w, 1).expires_ms);
+	assert_int_equal(ends[0], room_status(w, 1).expires_ms);
 	assert_int_equal(ends[1], TIME_NONE);
 	assert_int_equal(status[1], QUEUE_USED);
 	assert_int_equal(status[2], QUEUE_EXPIRED);
@@ -657,18 +657,18 @@ static void who_is_not_heard_of_loses_the_place(void **state)
 {
 	struct queue_world *w = on_sale(state);
 	w->rules.grace_ms = 400;
-	for (int64_t user = 1; user <= 5; user++) suite_enter(w, user);
+	for (int64_t user = 1; user <= 5; user++) room_enter(w, user);
 	for (int i = 0; i < 3; i++) {
 		w->pass(w, 200);
 		assert_is(w, 2, QUEUE_WAITING);
 		assert_int_equal(hear(w, 3), QUEUE_WAITING);
 		assert_int_equal(verify(w, 4, 4).verdict, VERIFY_WAITING);
 	}
-	assert_int_equal(suite_verdict(w, 5), QUEUE_NO_PLACE); /* too late, also before the next round */
-	assert_int_equal(suite_tick(w, 0).waiting, 3);
-	assert_int_equal(suite_verdict(w, 1), QUEUE_NO_PLACE);
-	assert_int_equal(suite_status(w, 2).rank, 1);
-	struct queue_place p = suite_enter(w, 1);
+	assert_int_equal(room_verdict(w, 5), QUEUE_NO_PLACE); /* too late, also before the next round */
+	assert_int_equal(room_tick(w, 0).waiting, 3);
+	assert_int_equal(room_verdict(w, 1), QUEUE_NO_PLACE);
+	assert_int_equal(room_status(w, 2).rank, 1);
+	struct queue_place p = room_enter(w, 1);
 	assert_int_equal(p.number, 6);
 	assert_int_equal(p.rank, 4);
 }
@@ -677,13 +677,13 @@ static void the_silent_are_never_admitted(void **state)
 {
 	struct queue_world *w = on_sale(state);
 	w->rules.grace_ms = 300;
-	for (int64_t user = 1; user <= 250; user++) suite_enter(w, user); /* more than one round drops */
+	for (int64_t user = 1; user <= 250; user++) room_enter(w, user); /* more than one round drops */
 	w->pass(w, 350);
-	suite_enter(w, ANNA + 1000);
-	struct queue_tick t = suite_tick(w, 1000);
+	room_enter(w, ANNA + 1000);
+	struct queue_tick t = room_tick(w, 1000);
 	while (t.more) {
 		assert_true(t.active <= 1);
-		t = suite_tick(w, 1000);
+		t = room_tick(w, 1000);
 	}
 	assert_int_equal(t.active, 1);
 	assert_int_equal(t.waiting, 0);
@@ -694,16 +694,16 @@ static void without_a_grace_nobody_is_dropped(void **state)
 {
 	struct queue_world *w = on_sale(state);
 	w->rules.grace_ms = 0;
-	suite_enter(w, ANNA);
-	suite_enter(w, BERT);
+	room_enter(w, ANNA);
+	room_enter(w, BERT);
 	w->pass(w, 300);
-	assert_int_equal(suite_tick(w, 0).waiting, 2);
+	assert_int_equal(room_tick(w, 0).waiting, 2);
 	w->rules.grace_ms = 200; /* set now: runs from now */
-	assert_int_equal(suite_tick(w, 0).waiting, 2);
+	assert_int_equal(room_tick(w, 0).waiting, 2);
 	w->pass(w, 120);
 	assert_is(w, BERT, QUEUE_WAITING);
 	w->pass(w, 120);
-	assert_int_equal(suite_tick(w, 0).waiting, 1);
+	assert_int_equal(room_tick(w, 0).waiting, 1);
 	assert_waiting(w, BERT, 2, 1, 1);
 }
 
@@ -713,23 +713,23 @@ static void an_outage_of_admission_moves_every_deadline(void **state)
 	w->rules.grace_ms = 2000;
 	w->rules.active_ttl_ms = 1500;
 	w->rules.claim_ttl_ms = 1000;
-	for (int64_t user = 1; user <= 4; user++) suite_enter(w, user);
-	suite_tick(w, 2);
-	int64_t ends = suite_status(w, 1).expires_ms;
+	for (int64_t user = 1; user <= 4; user++) room_enter(w, user);
+	room_tick(w, 2);
+	int64_t ends = room_status(w, 1).expires_ms;
 	w->pass(w, 400);
-	suite_tick(w, 2);
+	room_tick(w, 2);
 	w->pass(w, 5600); /* nobody admits, and nobody asks */
-	int64_t later = suite_status(w, 1).expires_ms;
+	int64_t later = room_status(w, 1).expires_ms;
 	assert_about(later - ends, 5700);
 	assert_true(later - ends > 5500);
 	assert_int_equal(verify(w, 1, 1).verdict, VERIFY_ACTIVE);
-	struct queue_tick t = suite_tick(w, 2);
+	struct queue_tick t = room_tick(w, 2);
 	assert_int_equal(t.active, 2); /* also the unclaimed one */
 	assert_int_equal(t.waiting, 2);
 	assert_true(look(w).shift_ms >= 5600);
 	assert_is(w, 1, QUEUE_ACTIVE);
 	w->pass(w, 700);
-	t = suite_tick(w, 2);
+	t = room_tick(w, 2);
 	assert_int_equal(t.admitted, 1); /* 400 + 700 ms: nobody claimed it */
 	assert_is(w, 2, QUEUE_EXPIRED);
 	w->pass(w, 600);
@@ -741,13 +741,13 @@ static void an_outage_of_admission_moves_every_deadline(void **state)
 static void the_waiting_are_told_that_all_is_sold(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	suite_enter(w, ANNA);
-	suite_enter(w, BERT);
-	suite_tick(w, 1);
+	room_enter(w, ANNA);
+	room_enter(w, BERT);
+	room_tick(w, 1);
 	struct queue_tick t = tick_sold(w, true);
 	assert_int_equal(t.active, 1);
 	assert_int_equal(t.waiting, 1);
-	struct queue_place p = suite_status(w, BERT);
+	struct queue_place p = room_status(w, BERT);
 	assert_int_equal(p.status, QUEUE_SOLD_OUT);
 	assert_int_equal(p.number, 2);
 	assert_int_equal(p.rank, -1);
@@ -758,17 +758,17 @@ static void the_waiting_are_told_that_all_is_sold(void **state)
 	assert_true(look(w).sold_out);
 	used(w, ANNA);
 	assert_int_equal(tick_sold(w, true).admitted, 0);
-	p = suite_enter(w, CLEO);
+	p = room_enter(w, CLEO);
 	assert_int_equal(p.status, QUEUE_SOLD_OUT);
 	assert_int_equal(p.number, 0);
-	assert_int_equal(suite_verdict(w, CLEO), QUEUE_NO_PLACE);
+	assert_int_equal(room_verdict(w, CLEO), QUEUE_NO_PLACE);
 }
 
 static void reopening_goes_on_in_order_with_those_heard_of(void **state)
 {
 	struct queue_world *w = on_sale(state);
 	w->rules.grace_ms = 300;
-	for (int64_t user = 1; user <= 4; user++) suite_enter(w, user);
+	for (int64_t user = 1; user <= 4; user++) room_enter(w, user);
 	tick_sold(w, true);
 	w->pass(w, 200);
 	assert_is(w, 3, QUEUE_SOLD_OUT);
@@ -780,7 +780,7 @@ static void reopening_goes_on_in_order_with_those_heard_of(void **state)
 	assert_int_equal(t.waiting, 1);
 	assert_is(w, 2, QUEUE_ACTIVE);
 	assert_waiting(w, 3, 3, 1, 1);
-	assert_int_equal(suite_verdict(w, 1), QUEUE_NO_PLACE);
+	assert_int_equal(room_verdict(w, 1), QUEUE_NO_PLACE);
 }
 
 /* --- the draw --- */
@@ -830,12 +830,12 @@ static void who_comes_early_has_no_number_and_is_not_admitted(void **state)
 {
 	struct queue_world *w = before_opening(state, 60000);
 	w->rules.grace_ms = 50;
-	struct queue_place p = suite_enter(w, ANNA);
+	struct queue_place p = room_enter(w, ANNA);
 	assert_int_equal(p.status, QUEUE_PRE);
 	assert_int_equal(p.number, 0);
 	assert_int_equal(p.rank, -1);
-	suite_enter(w, BERT);
-	assert_int_equal(suite_enter(w, ANNA).total, 2);
+	room_enter(w, BERT);
+	assert_int_equal(room_enter(w, ANNA).total, 2);
 	w->pass(w, 100); /* no grace runs */
 	struct queue_tick t = tick_draw(w, false);
 	assert_int_equal(t.admitted, 0);
@@ -846,12 +846,12 @@ static void who_comes_early_has_no_number_and_is_not_admitted(void **state)
 	assert_int_equal(verify(w, ANNA, 0).verdict, VERIFY_WAITING);
 	assert_int_equal(verify(w, ANNA, 1).verdict, VERIFY_INVALID);
 	assert_true(is_open(w));
-	suite_leave(w, ANNA);
-	assert_int_equal(suite_verdict(w, ANNA), QUEUE_NO_PLACE);
+	room_leave(w, ANNA);
+	assert_int_equal(room_verdict(w, ANNA), QUEUE_NO_PLACE);
 	leave_with(w, BERT, 5, true);
 	assert_is(w, BERT, QUEUE_PRE);
 	leave_with(w, BERT, QUEUE_NUMBER_EARLY, true);
-	assert_int_equal(suite_verdict(w, BERT), QUEUE_NO_PLACE);
+	assert_int_equal(room_verdict(w, BERT), QUEUE_NO_PLACE);
 	assert_int_equal(look(w).pre, 0);
 }
 
@@ -866,9 +866,9 @@ static void at_opening_the_draw_comes_before_everything(void **state)
 	enum { EARLY = 1200 };
 	struct queue_world *w = before_opening(state, 1500);
 	int64_t *users = calloc(EARLY, sizeof *users);
-	for (int64_t user = 1; user <= EARLY; user++) suite_enter(w, user);
+	for (int64_t user = 1; user <= EARLY; user++) room_enter(w, user);
 	open_now(w);
-	struct queue_place p = suite_enter(w, 5001); /* comes as the first after it */
+	struct queue_place p = room_enter(w, 5001); /* comes as the first after it */
 	assert_int_equal(p.status, QUEUE_WAITING);
 	assert_int_equal(p.number, EARLY + 1);
 	assert_is(w, 1, QUEUE_PRE);
@@ -879,14 +879,14 @@ static void at_opening_the_draw_comes_before_everything(void **state)
 	assert_int_equal(scan_all(w, users, EARLY), EARLY);
 	for (int i = 0; i < EARLY; i++) users[i] = EARLY - i; /* the draw */
 	assert_true(number_piece(w, DAEMON, users, 500, 1, false));
-	assert_int_equal(suite_enter(w, 5002).number, EARLY + 2);
-	assert_int_equal(suite_enter(w, 1).status, QUEUE_PRE);
-	assert_int_equal(suite_status(w, EARLY).rank, 1);
+	assert_int_equal(room_enter(w, 5002).number, EARLY + 2);
+	assert_int_equal(room_enter(w, 1).status, QUEUE_PRE);
+	assert_int_equal(room_status(w, EARLY).rank, 1);
 	assert_int_equal(tick_draw(w, false).admitted, 0);
 	assert_true(number_piece(w, DAEMON, users + 500, 500, 501, false));
 	assert_int_equal(tick_draw(w, true).admitted, 0); /* whatever the database says */
 	assert_true(number_piece(w, DAEMON, users + 1000, 200, 1001, true));
-	assert_int_equal(suite_enter(w, 5003).number, EARLY + 3);
+	assert_int_equal(room_enter(w, 5003).number, EARLY + 3);
 	for (int i = 0; i < EARLY; i++) assert_waiting(w, users[i], i + 1, i + 1, EARLY + 3);
 	t = tick_draw(w, true);
 	assert_false(t.draw_due);
@@ -901,40 +901,40 @@ static void a_draw_without_anybody_is_due_too(void **state)
 {
 	struct queue_world *w = before_opening(state, 20);
 	open_now(w);
-	suite_enter(w, ANNA);
+	room_enter(w, ANNA);
 	struct queue_tick t = tick_draw(w, false);
 	assert_true(t.draw_due);
 	assert_int_equal(t.admitted, 0);
 	assert_true(number_piece(w, DAEMON, NULL, 0, 1, true));
 	assert_int_equal(tick_draw(w, true).admitted, 1);
-	assert_int_equal(suite_status(w, ANNA).number, 1);
+	assert_int_equal(room_status(w, ANNA).number, 1);
 }
 
 static void a_draw_begun_again_comes_to_the_same(void **state)
 {
 	struct queue_world *w = before_opening(state, 1000);
 	int64_t users[] = {5, 3, 1, 4, 2}, again[5];
-	for (int64_t user = 1; user <= 5; user++) suite_enter(w, user);
+	for (int64_t user = 1; user <= 5; user++) room_enter(w, user);
 	open_now(w);
 	assert_true(tick_draw(w, false).draw_due);
 	assert_false(number_piece(w, OTHER_DAEMON, users, 5, 1, true)); /* not its lease */
 	assert_is(w, 1, QUEUE_PRE);
 	assert_true(number_piece(w, DAEMON, users, 3, 1, false));
-	suite_leave(w, 3); /* numbered already */
-	suite_leave(w, 4); /* not yet */
-	assert_int_equal(suite_verdict(w, 3), QUEUE_NO_PLACE);
-	assert_int_equal(suite_verdict(w, 4), QUEUE_NO_PLACE);
-	assert_int_equal(suite_enter(w, 4).number, 6); /* behind, as whoever comes later */
+	room_leave(w, 3); /* numbered already */
+	room_leave(w, 4); /* not yet */
+	assert_int_equal(room_verdict(w, 3), QUEUE_NO_PLACE);
+	assert_int_equal(room_verdict(w, 4), QUEUE_NO_PLACE);
+	assert_int_equal(room_enter(w, 4).number, 6); /* behind, as whoever comes later */
 	assert_int_equal(scan_all(w, again, 5), 5);
 	assert_true(number_piece(w, DAEMON, users, 2, 1, false)); /* another daemon, from the start */
 	assert_true(number_piece(w, DAEMON, users + 2, 3, 3, true));
 	assert_waiting(w, 5, 1, 1, 4);
-	assert_int_equal(suite_verdict(w, 3), QUEUE_NO_PLACE);
+	assert_int_equal(room_verdict(w, 3), QUEUE_NO_PLACE);
 	assert_waiting(w, 1, 3, 2, 4);
 	assert_waiting(w, 2, 5, 3, 4);
 	assert_waiting(w, 4, 6, 4, 4);
 	assert_true(number_piece(w, DAEMON, users, 5, 1, true)); /* late: nothing */
-	assert_int_equal(suite_verdict(w, 3), QUEUE_NO_PLACE);
+	assert_int_equal(room_verdict(w, 3), QUEUE_NO_PLACE);
 	assert_waiting(w, 4, 6, 4, 4);
 }
 
@@ -944,7 +944,7 @@ static void a_schedule_never_used_wants_an_epoch(void **state)
 {
 	struct queue_world *w = unused(state);
 	assert_int_equal(place_call(w, CALL_ENTER, ANNA, 0).verdict, QUEUE_NEW_LIFE);
-	assert_int_equal(suite_verdict(w, ANNA), QUEUE_NEW_LIFE);
+	assert_int_equal(room_verdict(w, ANNA), QUEUE_NEW_LIFE);
 	assert_int_equal(verify(w, ANNA, 1).verdict, VERIFY_NEW_LIFE);
 	assert_true(look(w).new_life);
 	struct queue_tick t = tick_call(w, 1);
@@ -955,120 +955,120 @@ static void a_schedule_never_used_wants_an_epoch(void **state)
 	struct queue_hear h = {.schedule = w->schedule, .users = &user, .count = 1, .rules = w->rules, .status = &status};
 	well(w, CALL_HEAR, &h.call);
 	assert_true(h.new_life);
-	suite_revive(w, 0, 0);
-	assert_int_equal(suite_enter(w, ANNA).number, 1);
-	suite_revive(w, 0, 0); /* a second daemon, as late */
-	assert_int_equal(suite_enter(w, BERT).number, 2);
+	room_revive(w, 0, 0);
+	assert_int_equal(room_enter(w, ANNA).number, 1);
+	room_revive(w, 0, 0); /* a second daemon, as late */
+	assert_int_equal(room_enter(w, BERT).number, 2);
 }
 
 static void lost_places_come_back_by_their_tokens(void **state)
 {
 	const int64_t epoch = QUEUE_EPOCH_NUMBERS;
 	struct queue_world *w = on_sale(state);
-	for (int64_t user = 1; user <= 20; user++) suite_enter(w, user);
+	for (int64_t user = 1; user <= 20; user++) room_enter(w, user);
 	w->lose(w);
-	assert_int_equal(suite_verdict(w, 5), QUEUE_NEW_LIFE);
-	suite_revive(w, 1, 20);
-	struct queue_place p = suite_enter(w, 500); /* new */
+	assert_int_equal(room_verdict(w, 5), QUEUE_NEW_LIFE);
+	room_revive(w, 1, 20);
+	struct queue_place p = room_enter(w, 500); /* new */
 	assert_int_equal(p.number, epoch + 1);
 	assert_int_equal(p.epoch, 1);
-	for (int64_t user = 20; user >= 1; user--) assert_int_equal(suite_enter_with(w, user, user).number, user);
+	for (int64_t user = 20; user >= 1; user--) assert_int_equal(room_enter_with(w, user, user).number, user);
 	for (int64_t user = 1; user <= 20; user++) assert_waiting(w, user, user, user, 21);
 	assert_waiting(w, 500, epoch + 1, 21, 21);
-	assert_int_equal(suite_enter_with(w, 3, 3).rank, 3); /* again */
-	struct queue_tick t = suite_tick(w, 2);
+	assert_int_equal(room_enter_with(w, 3, 3).rank, 3); /* again */
+	struct queue_tick t = room_tick(w, 2);
 	assert_int_equal(t.active, 2);
 	assert_is(w, 1, QUEUE_ACTIVE);
 	assert_is(w, 2, QUEUE_ACTIVE);
 	assert_int_equal(verify(w, 2, 2).verdict, VERIFY_ACTIVE);
-	assert_int_equal(suite_enter(w, 501).number, epoch + 2);
+	assert_int_equal(room_enter(w, 501).number, epoch + 2);
 }
 
 static void a_token_brings_a_place_back_once(void **state)
 {
 	struct queue_world *w = on_sale(state);
 	w->rules.grace_ms = 200;
-	for (int64_t user = 1; user <= 4; user++) suite_enter(w, user);
+	for (int64_t user = 1; user <= 4; user++) room_enter(w, user);
 	w->lose(w);
-	suite_revive(w, 1, 0);
-	for (int64_t user = 1; user <= 4; user++) suite_enter_with(w, user, user);
-	suite_tick(w, 1);
+	room_revive(w, 1, 0);
+	for (int64_t user = 1; user <= 4; user++) room_enter_with(w, user, user);
+	room_tick(w, 1);
 	used(w, 1);
-	suite_leave(w, 1);
-	suite_leave(w, 2);
+	room_leave(w, 1);
+	room_leave(w, 2);
 	leave_with(w, 3, 3, true);
 	w->pass(w, 250);
-	assert_int_equal(suite_tick(w, 0).waiting, 0); /* 4 fell silent */
+	assert_int_equal(room_tick(w, 0).waiting, 0); /* 4 fell silent */
 	for (int64_t user = 1; user <= 4; user++)
-		assert_int_equal(suite_enter_with(w, user, user).number, QUEUE_EPOCH_NUMBERS + user);
+		assert_int_equal(room_enter_with(w, user, user).number, QUEUE_EPOCH_NUMBERS + user);
 }
 
 static void a_token_of_this_life_brings_nothing_back(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	suite_enter(w, ANNA);
-	suite_enter(w, BERT);
-	suite_leave(w, ANNA);
-	assert_int_equal(suite_enter_with(w, ANNA, 1).number, 3);
+	room_enter(w, ANNA);
+	room_enter(w, BERT);
+	room_leave(w, ANNA);
+	assert_int_equal(room_enter_with(w, ANNA, 1).number, 3);
 }
 
 static void an_old_snapshot_stays_as_it_is(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	for (int64_t user = 1; user <= 6; user++) suite_enter(w, user);
-	suite_tick(w, 2);
+	for (int64_t user = 1; user <= 6; user++) room_enter(w, user);
+	room_tick(w, 2);
 	assert_is(w, 1, QUEUE_ACTIVE);
 	used(w, 2);
 	w->restart(w);
-	assert_int_equal(suite_verdict(w, 3), QUEUE_NEW_LIFE);
+	assert_int_equal(room_verdict(w, 3), QUEUE_NEW_LIFE);
 	assert_int_equal(place_call(w, CALL_ENTER, 3, 0).verdict, QUEUE_NEW_LIFE);
 	assert_int_equal(verify(w, 1, 1).verdict, VERIFY_NEW_LIFE);
-	suite_revive(w, 1, 0);
+	room_revive(w, 1, 0);
 	assert_is(w, 1, QUEUE_ACTIVE);
 	assert_is(w, 2, QUEUE_USED);
 	assert_waiting(w, 3, 3, 1, 4);
 	/* 8 came after the snapshot, which has forgotten it; 2 and 1 have had their turn. */
-	assert_int_equal(suite_enter_with(w, 8, 8).number, 8);
-	assert_int_equal(suite_enter_with(w, 2, 2).number, QUEUE_EPOCH_NUMBERS + 1);
-	suite_leave(w, 1);
-	assert_int_equal(suite_enter_with(w, 1, 1).number, QUEUE_EPOCH_NUMBERS + 2);
-	assert_int_equal(suite_enter(w, 9).number, QUEUE_EPOCH_NUMBERS + 3);
-	struct queue_tick t = suite_tick(w, 3);
+	assert_int_equal(room_enter_with(w, 8, 8).number, 8);
+	assert_int_equal(room_enter_with(w, 2, 2).number, QUEUE_EPOCH_NUMBERS + 1);
+	room_leave(w, 1);
+	assert_int_equal(room_enter_with(w, 1, 1).number, QUEUE_EPOCH_NUMBERS + 2);
+	assert_int_equal(room_enter(w, 9).number, QUEUE_EPOCH_NUMBERS + 3);
+	struct queue_tick t = room_tick(w, 3);
 	assert_int_equal(t.admitted, 3); /* 3, 4, 5: 2 was used, 1 has left */
 	assert_int_equal(t.active, 3);
 	assert_waiting(w, 8, 8, 2, 5);
 	/* And once more: 2 has spent its turn for good, also when it is no longer remembered. */
-	suite_leave(w, 2);
+	room_leave(w, 2);
 	w->restart(w);
-	suite_revive(w, 2, 0);
-	assert_int_equal(suite_enter_with(w, 2, 2).number, 2 * (int64_t)QUEUE_EPOCH_NUMBERS + 1);
+	room_revive(w, 2, 0);
+	assert_int_equal(room_enter_with(w, 2, 2).number, 2 * (int64_t)QUEUE_EPOCH_NUMBERS + 1);
 }
 
 static void numbers_go_on_above_what_was_seen(void **state)
 {
 	struct queue_world *w = unused(state);
-	suite_revive(w, 1, 5000000000);
-	assert_int_equal(suite_enter(w, ANNA).number, 5000000001);
-	suite_revive(w, 2, 6000000000); /* somebody saw a token that is later still */
-	assert_int_equal(suite_enter(w, BERT).number, 6000000001);
-	assert_int_equal(suite_enter_with(w, CLEO, 7000000000).number, 7000000000);
-	assert_int_equal(suite_enter(w, DORA).number, 7000000001);
+	room_revive(w, 1, 5000000000);
+	assert_int_equal(room_enter(w, ANNA).number, 5000000001);
+	room_revive(w, 2, 6000000000); /* somebody saw a token that is later still */
+	assert_int_equal(room_enter(w, BERT).number, 6000000001);
+	assert_int_equal(room_enter_with(w, CLEO, 7000000000).number, 7000000000);
+	assert_int_equal(room_enter(w, DORA).number, 7000000001);
 }
 
 static void early_users_survive_a_restart(void **state)
 {
 	struct queue_world *w = before_opening(state, 1000);
 	int64_t users[] = {3, 1, 2};
-	for (int64_t user = 1; user <= 3; user++) suite_enter(w, user);
+	for (int64_t user = 1; user <= 3; user++) room_enter(w, user);
 	w->restart(w);
-	suite_revive(w, 1, 0);
+	room_revive(w, 1, 0);
 	assert_is(w, 1, QUEUE_PRE);
 	open_now(w);
-	assert_int_equal(suite_enter(w, 9).number, QUEUE_EPOCH_NUMBERS + 1);
+	assert_int_equal(room_enter(w, 9).number, QUEUE_EPOCH_NUMBERS + 1);
 	assert_true(tick_draw(w, false).draw_due);
 	assert_true(number_piece(w, DAEMON, users, 3, 1, true));
 	for (int i = 0; i < 3; i++) assert_waiting(w, users[i], i + 1, i + 1, 4);
-	assert_int_equal(suite_status(w, 9).rank, 4);
+	assert_int_equal(room_status(w, 9).rank, 4);
 }
 
 /* --- an oracle --- */
@@ -1118,7 +1118,7 @@ static int oracle_tick(struct oracle *o)
 
 static void oracle_agrees(struct queue_world *w, const struct oracle *o, int64_t user)
 {
-	struct queue_place p = suite_status(w, user);
+	struct queue_place p = room_status(w, user);
 	int64_t rank = o->status[user] == QUEUE_ACTIVE ? 0 : -1;
 	assert_string_equal(QUEUE_STATUS_NAME[p.status], QUEUE_STATUS_NAME[o->status[user]]);
 	if (p.status == QUEUE_NOBODY) return;
@@ -1136,11 +1136,11 @@ static void oracle_step(struct queue_world *w, struct oracle *o, unsigned dice, 
 	struct queue_tick t;
 	switch (dice % 10) {
 	case 0: case 1: case 2:
-		suite_enter(w, user);
+		room_enter(w, user);
 		oracle_enter(o, user);
 		break;
 	case 3:
-		suite_leave(w, user);
+		room_leave(w, user);
 		oracle_end(o, user, QUEUE_NOBODY);
 		break;
 	case 4:
@@ -1155,7 +1155,7 @@ static void oracle_step(struct queue_world *w, struct oracle *o, unsigned dice, 
 		o->limit = (int)(dice / 10 % 8);
 		/* fall through */
 	case 7:
-		t = suite_tick(w, o->limit);
+		t = room_tick(w, o->limit);
 		assert_int_equal(t.admitted, oracle_tick(o));
 		assert_int_equal(t.active, o->admitted);
 		assert_int_equal(t.waiting, o->waiting);

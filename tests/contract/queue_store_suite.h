@@ -27,15 +27,15 @@ enum queue_call {
 	CALL_ENTER, CALL_STATUS, CALL_LEAVE, CALL_VERIFY, CALL_USED, CALL_TICK, CALL_LOOK, CALL_SLICE, CALL_HEAR, CALL_SCAN,
 	CALL_NUMBER, CALL_REVIVE, CALL_OPEN
 };
-struct tk_err suite_call(struct queue_world *w, enum queue_call which, struct port_call *c); /* any answer */
+struct tk_err room_call(struct queue_world *w, enum queue_call which, struct port_call *c); /* any answer */
 
 /* Single calls that wait for their answer and demand TK_OK; for programs with tests of their own. */
-struct queue_place suite_enter(struct queue_world *w, int64_t user); /* demands a place */
-struct queue_place suite_enter_with(struct queue_world *w, int64_t user, int64_t token_number);
-struct queue_place suite_status(struct queue_world *w, int64_t user); /* QUEUE_NOBODY: has none */
-void suite_revive(struct queue_world *w, int64_t epoch, int64_t number_seen);
-enum queue_verdict suite_verdict(struct queue_world *w, int64_t user); /* of status */
-void suite_leave(struct queue_world *w, int64_t user);
-struct queue_tick suite_tick(struct queue_world *w, int64_t max_active); /* demands the lease; 1,000,000 a second */
+struct queue_place room_enter(struct queue_world *w, int64_t user); /* demands a place */
+struct queue_place room_enter_with(struct queue_world *w, int64_t user, int64_t token_number);
+struct queue_place room_status(struct queue_world *w, int64_t user); /* QUEUE_NOBODY: has none */
+void room_revive(struct queue_world *w, int64_t epoch, int64_t number_seen);
+enum queue_verdict room_verdict(struct queue_world *w, int64_t user); /* of status */
+void room_leave(struct queue_world *w, int64_t user);
+struct queue_tick room_tick(struct queue_world *w, int64_t max_active); /* demands the lease; 1,000,000 a second */
 
 #endif

@@ -47,18 +47,18 @@ static int teardown(void **state)
 static struct tk_err enter(struct queue_world *w, int64_t user)
 {
 	struct queue_place_call k = {.schedule = 1, .user = user};
-	return suite_call(w, CALL_ENTER, &k.call);
+	return room_call(w, CALL_ENTER, &k.call);
 }
 
 static void the_nth_call_fails_and_does_nothing(void **state)
 {
 	struct queue_world *w = *state;
 	w->schedule = 1;
-	suite_revive(w, 0, 0);
+	room_revive(w, 0, 0);
 	of(w)->fake.fault[FAKE_ENTER] = (struct fake_queue_fault){.countdown = 2, .err = TK_ERR(TK_UNAVAILABLE, "test")};
 	assert_int_equal(enter(w, 7).kind, TK_OK);
 	assert_int_equal(enter(w, 8).kind, TK_UNAVAILABLE);
-	assert_int_equal(suite_verdict(w, 8), QUEUE_NO_PLACE);
+	assert_int_equal(room_verdict(w, 8), QUEUE_NO_PLACE);
 	assert_int_equal(enter(w, 8).kind, TK_OK);
 	assert_int_equal(of(w)->fake.calls[FAKE_ENTER], 3);
 }
@@ -69,7 +69,7 @@ static void a_reply_can_be_lost_after_acting(void **state)
 	of(w)->fake.fault[FAKE_ENTER] = (struct fake_queue_fault){.countdown = 1, .err = TK_ERR(TK_UNAVAILABLE, "test"),
 		.after_acting = true};
 	assert_int_equal(enter(w, 9).kind, TK_UNAVAILABLE);
-	assert_int_equal(suite_verdict(w, 9), QUEUE_PLACED);
+	assert_int_equal(room_verdict(w, 9), QUEUE_PLACED);
 }
 
 int main(void)

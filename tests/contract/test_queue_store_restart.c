@@ -79,7 +79,7 @@ static void restart(struct rig *r)
 
 static void assert_waiting(struct queue_world *w, int64_t user, int64_t number, int64_t rank)
 {
-	struct queue_place p = suite_status(w, user);
+	struct queue_place p = room_status(w, user);
 	assert_int_equal(p.status, QUEUE_WAITING);
 	assert_int_equal(p.number, number);
 	assert_int_equal(p.rank, rank);
@@ -89,13 +89,13 @@ static void the_line_is_the_contracts(void **state)
 {
 	struct rig *r = rig(state);
 	char text[64];
-	suite_revive(&r->world, 0, 0);
-	for (int64_t user = 5; user < 8; user++) suite_enter(&r->world, user);
+	room_revive(&r->world, 0, 0);
+	for (int64_t user = 5; user < 8; user++) room_enter(&r->world, user);
 	assert_true(redis_server_text(&r->server, text, sizeof text, "TYPE", "queue:{42}", NULL));
 	assert_string_equal(text, "zset");
 	assert_int_equal(redis_server_do(&r->server, "ZCARD", "queue:{42}", NULL), 3);
 	assert_int_equal(redis_server_do(&r->server, "ZRANK", "queue:{42}", "7", NULL), 2);
-	suite_tick(&r->world, 1);
+	room_tick(&r->world, 1);
 	assert_int_equal(redis_server_do(&r->server, "ZRANK", "queue:{42}", "7", NULL), 1);
 	assert_int_equal(redis_server_do(&r->server, "ZRANK", "queue:active:{42}", "5", NULL), 0);
 	assert_int_equal(redis_server_do(&r->server, "STRLEN", "queue:heard:{42}:0", NULL), 4 * 8);
@@ -139,16 +139,16 @@ static void a_hold_passes_the_gate_with_an_admitted_place_only(void **state)
 {
 	struct rig *r = rig(state);
 	assert_int_equal(gated_hold(r, 1, 1), HOLD_NO_ENTRY); /* no queue at all */
-	suite_revive(&r->world, 0, 0);
+	room_revive(&r->world, 0, 0);
 	r->world.rules.claim_ttl_ms = 300;
-	for (int64_t user = 1; user <= 3; user++) suite_enter(&r->world, user);
-	suite_tick(&r->world, 2);
+	for (int64_t user = 1; user <= 3; user++) room_enter(&r->world, user);
+	room_tick(&r->world, 2);
 	assert_int_equal(gated_hold(r, 3, 3), HOLD_NO_ENTRY);
 	assert_int_equal(gated_hold(r, 1, 2), HOLD_NO_ENTRY);
 	assert_int_equal(gated_hold(r, 1, 1), HOLD_NOT_LOADED); /* through the gate, and that counts as claimed */
 	for (int i = 0; i < 35; i++) loop_turn(r->loop, 10);
 	assert_int_equal(gated_hold(r, 2, 2), HOLD_NO_ENTRY); /* not claimed in time */
-	assert_int_equal(suite_tick(&r->world, 2).active, 2);
+	assert_int_equal(room_tick(&r->world, 2).active, 2);
 	assert_int_equal(gated_hold(r, 1, 1), HOLD_NOT_LOADED);
 	assert_int_equal(gated_hold(r, 3, 3), HOLD_NOT_LOADED);
 }
@@ -158,76 +158,76 @@ static void flushall_in_mid_queue_loses_nobodys_place(void **state)
 	enum { USERS = 300 };
 	struct rig *r = rig(state);
 	struct queue_world *w = &r->world;
-	suite_revive(w, 0, 0);
-	for (int64_t user = 1; user <= USERS; user++) suite_enter(w, user);
-	suite_tick(w, 10);
+	room_revive(w, 0, 0);
+	for (int64_t user = 1; user <= USERS; user++) room_enter(w, user);
+	room_tick(w, 10);
 	redis_server_do(&r->server, "FLUSHALL", NULL);
-	assert_int_equal(suite_verdict(w, 50), QUEUE_NEW_LIFE);
-	suite_revive(w, 1, 0);
-	assert_int_equal(suite_enter(w, 900).number, QUEUE_EPOCH_NUMBERS + 1);
+	assert_int_equal(room_verdict(w, 50), QUEUE_NEW_LIFE);
+	room_revive(w, 1, 0);
+	assert_int_equal(room_enter(w, 900).number, QUEUE_EPOCH_NUMBERS + 1);
 	for (int64_t i = 0; i < USERS; i++) { /* in whatever order */
 		int64_t user = 1 + i * 77 % USERS;
-		assert_int_equal(suite_enter_with(w, user, user).number, user);
+		assert_int_equal(room_enter_with(w, user, user).number, user);
 	}
 	for (int64_t user = 1; user <= USERS; user++) assert_waiting(w, user, user, user);
 	assert_waiting(w, 900, QUEUE_EPOCH_NUMBERS + 1, USERS + 1);
-	assert_int_equal(suite_tick(w, 10).active, 10);
+	assert_int_equal(room_tick(w, 10).active, 10);
 }
 
 static void a_killed_redis_with_a_log_forgets_nothing(void **state)
 {
 	struct rig *r = rig(state);
 	struct queue_world *w = &r->world;
-	suite_revive(w, 0, 0);
-	for (int64_t user = 1; user <= 20; user++) suite_enter(w, user);
-	suite_tick(w, 3);
-	suite_status(w, 1);
-	suite_leave(w, 7);
+	room_revive(w, 0, 0);
+	for (int64_t user = 1; user <= 20; user++) room_enter(w, user);
+	room_tick(w, 3);
+	room_status(w, 1);
+	room_leave(w, 7);
 	restart(r);
-	assert_int_equal(suite_verdict(w, 5), QUEUE_NEW_LIFE);
-	suite_revive(w, 1, 0);
-	assert_int_equal(suite_status(w, 1).status, QUEUE_ACTIVE);
+	assert_int_equal(room_verdict(w, 5), QUEUE_NEW_LIFE);
+	room_revive(w, 1, 0);
+	assert_int_equal(room_status(w, 1).status, QUEUE_ACTIVE);
 	assert_waiting(w, 4, 4, 1);
 	assert_waiting(w, 20, 20, 16);
-	struct queue_tick t = suite_tick(w, 3); /* the lease is ours still */
+	struct queue_tick t = room_tick(w, 3); /* the lease is ours still */
 	assert_int_equal(t.admitted, 0);
 	assert_int_equal(t.active, 3);
-	assert_int_equal(suite_enter(w, 21).number, QUEUE_EPOCH_NUMBERS + 1);
+	assert_int_equal(room_enter(w, 21).number, QUEUE_EPOCH_NUMBERS + 1);
 }
 
 static void an_old_snapshot_is_known_for_what_it_is(void **state)
 {
 	struct rig *r = rig(state);
 	struct queue_world *w = &r->world;
-	suite_revive(w, 0, 0);
-	for (int64_t user = 1; user <= 10; user++) suite_enter(w, user);
-	suite_tick(w, 2);
+	room_revive(w, 0, 0);
+	for (int64_t user = 1; user <= 10; user++) room_enter(w, user);
+	room_tick(w, 2);
 	assert_true(redis_server_do(&r->server, "SAVE", NULL) >= 0);
-	for (int64_t user = 11; user <= 20; user++) suite_enter(w, user);
-	suite_tick(w, 5); /* 3, 4, 5: forgotten again */
+	for (int64_t user = 11; user <= 20; user++) room_enter(w, user);
+	room_tick(w, 5); /* 3, 4, 5: forgotten again */
 	restart(r);
 	assert_int_equal(redis_server_do(&r->server, "ZCARD", "queue:{42}", NULL), 8);
-	assert_int_equal(suite_verdict(w, 15), QUEUE_NEW_LIFE);
-	suite_revive(w, 1, 20);
-	assert_int_equal(suite_status(w, 1).status, QUEUE_ACTIVE);
+	assert_int_equal(room_verdict(w, 15), QUEUE_NEW_LIFE);
+	room_revive(w, 1, 20);
+	assert_int_equal(room_status(w, 1).status, QUEUE_ACTIVE);
 	assert_waiting(w, 3, 3, 1);
-	assert_int_equal(suite_enter(w, 30).number, QUEUE_EPOCH_NUMBERS + 1);
-	for (int64_t user = 20; user >= 11; user--) assert_int_equal(suite_enter_with(w, user, user).number, user);
+	assert_int_equal(room_enter(w, 30).number, QUEUE_EPOCH_NUMBERS + 1);
+	for (int64_t user = 20; user >= 11; user--) assert_int_equal(room_enter_with(w, user, user).number, user);
 	for (int64_t user = 3; user <= 20; user++) assert_waiting(w, user, user, user - 2);
 	assert_waiting(w, 30, QUEUE_EPOCH_NUMBERS + 1, 19);
-	struct queue_tick t = suite_tick(w, 5);
+	struct queue_tick t = room_tick(w, 5);
 	assert_int_equal(t.admitted, 3);
 	assert_int_equal(t.active, 5);
-	assert_int_equal(suite_status(w, 5).status, QUEUE_ACTIVE);
+	assert_int_equal(room_status(w, 5).status, QUEUE_ACTIVE);
 }
 
 static void a_killed_redis_is_unavailable(void **state)
 {
 	struct rig *r = rig(state);
 	struct queue_place_call k = {.schedule = 42, .user = 1, .rules = r->world.rules};
-	suite_revive(&r->world, 0, 0);
+	room_revive(&r->world, 0, 0);
 	redis_server_kill(&r->server);
-	assert_int_equal(suite_call(&r->world, CALL_ENTER, &k.call).kind, TK_UNAVAILABLE);
+	assert_int_equal(room_call(&r->world, CALL_ENTER, &k.call).kind, TK_UNAVAILABLE);
 }
 
 /* --- the draw of many --- */
@@ -237,7 +237,7 @@ enum { EARLY = 100000 };
 static void enter_early(struct rig *r)
 {
 	r->world.rules.opens_at_ms = INT64_MAX;
-	assert_int_equal(suite_enter(&r->world, 1).status, QUEUE_PRE);
+	assert_int_equal(room_enter(&r->world, 1).status, QUEUE_PRE);
 	redis_server_do(&r->server, "EVAL", "for i = 2, 100000 do redis.call('SADD', KEYS[1], "
 		"string.format('%.0f', 9007199254740991 - i * 7)) end", "1", "queue:pre:{42}", NULL);
 }
@@ -248,7 +248,7 @@ static void scan(struct rig *r, int64_t *users)
 	struct queue_scan_pre k = {.schedule = 42, .users = found};
 	unsigned n = 0;
 	do {
-		assert_int_equal(suite_call(&r->world, CALL_SCAN, &k.call).kind, TK_OK);
+		assert_int_equal(room_call(&r->world, CALL_SCAN, &k.call).kind, TK_OK);
 		for (unsigned i = 0; i < k.count && n < EARLY; i++) users[n++] = found[i];
 	} while (k.cursor);
 	assert_int_equal(n, EARLY);
@@ -267,20 +267,20 @@ static void a_hundred_thousand_are_numbered_in_pieces(void **state)
 	struct rig *r = rig(state);
 	struct queue_world *w = &r->world;
 	int64_t *users = calloc(EARLY, sizeof *users);
-	suite_revive(w, 0, 0);
+	room_revive(w, 0, 0);
 	enter_early(r);
 	w->rules.opens_at_ms = 1; /* long ago */
 	redis_server_do(&r->server, "CONFIG", "SET", "slowlog-log-slower-than", "500", NULL);
 	redis_server_do(&r->server, "CONFIG", "SET", "slowlog-max-len", "10000", NULL);
 	int64_t began = loop_now_us();
-	struct queue_tick t = suite_tick(w, 1000);
+	struct queue_tick t = room_tick(w, 1000);
 	assert_true(t.draw_due);
 	assert_int_equal(t.pre, EARLY);
 	scan(r, users);
 	for (int64_t at = 0; at < EARLY; at += QUEUE_BATCH_MAX) {
 		struct queue_number_pre k = {.schedule = 42, .daemon = DAEMON, .users = users + at, .count = QUEUE_BATCH_MAX,
 			.first_number = at + 1, .finish = at + QUEUE_BATCH_MAX == EARLY, .rules = w->rules};
-		assert_int_equal(suite_call(w, CALL_NUMBER, &k.call).kind, TK_OK);
+		assert_int_equal(room_call(w, CALL_NUMBER, &k.call).kind, TK_OK);
 		assert_true(k.mine);
 	}
 	double seconds = (double)(loop_now_us() - began) / 1e6;
@@ -290,7 +290,7 @@ static void a_hundred_thousand_are_numbered_in_pieces(void **state)
 	assert_waiting(w, users[0], 1, 1);
 	assert_waiting(w, users[EARLY - 1], EARLY, EARLY);
 	assert_waiting(w, users[777], 778, 778);
-	assert_int_equal(suite_enter(w, 5).number, EARLY + 1);
+	assert_int_equal(room_enter(w, 5).number, EARLY + 1);
 	free(users);
 }
 
