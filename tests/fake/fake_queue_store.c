@@ -584,6 +584,7 @@ static void sum_up(struct fake_queue_store *f, struct fake_line *l, struct queue
 	if (k->waiting + k->active + k->pre > 0) return;
 	l->open = l->sold = l->busy = false;
 	l->ticked = 0;
+	l->sum = l->weight = 0;
 	l->credit = 1e9;
 	l->sample_count = 0;
 }

@@ -179,7 +179,7 @@ if idle and active == 0 then
 	call('PEXPIRE', PLACE, REMEMBER)
 	call('PEXPIRE', PAST, REMEMBER)
 	call('UNLINK', WHEN)
-	ticked, credit, sold = 0, cap, 0
+	ticked, credit, sold, sum, weight = 0, cap, 0, 0, 0
 end
 
 -- What is known of numbers gone by. Leaps are between lives of the store, with nothing on the way.
