@@ -27,6 +27,7 @@
 #include "runtime/metrics.h"
 
 enum {
+	ARENAS_KEPT = 256, /* blocks, for as many requests at work at the same moment */
 	WATCH_MS = 100,       /* how often a stopping or starting shard looks at itself */
 	STOP_BOUND_MS = 15000 /* requests end by their adapters' deadlines long before */
 };
@@ -159,6 +160,7 @@ static bool wire(struct shard *s)
 	v->backlog = backstage_backlog(s->settings.backstage);
 	v->rate_limit = s->settings.rate_limit;
 	v->metrics = metrics_sheet_create();
+	v->arenas.cap = ARENAS_KEPT;
 	v->away = away;
 	if (!s->loop || mailbox_init(&s->mailbox, s->loop, s) != 0 || !wire_adapters(s)) return false;
 	if (!wire_queue(s)) return false;

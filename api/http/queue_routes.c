@@ -197,6 +197,7 @@ static enum queue_status status_of_id(const char *id)
 	return QUEUE_NOBODY;
 }
 
+/* Nothing of the exchange's arena may be touched after stream_start. */
 static void start_places(struct exchange *x, const struct visit_queue *v)
 {
 	struct queue_stream *s = calloc(1, sizeof *s);
@@ -242,9 +243,9 @@ static void sight_done(struct flow *f)
 {
 	struct events_request *r = container_of(f, struct events_request, flow);
 
+	visit_queue_finish(&r->use);
 	if (tk_failed(f->err)) exchange_failed(r->x, f->err, f->steps[f->at].name);
 	else start_places(r->x, &r->use);
-	visit_queue_finish(&r->use);
 }
 
 static void events_visited(struct flow *f)

@@ -1,15 +1,20 @@
-/* Admission: each 100 ms a round of one script for each schedule where somebody waits, is admitted or came early. One
- * daemon at a time does it (the lease); the others look more seldom and take over within 2 s. */
+/* Admission: a round of one script for each schedule where somebody waits, is admitted or came early: each 100 to 150 ms
+ * while people are being let in, so that the store's 5 rounds a second are kept even when some come late; more seldom
+ * while nobody can be, so that a full or paused room costs little. One daemon at a time does it (the lease); the others
+ * look more seldom still, and take over within 2 s. */
 #include "api/jobs/rooms.h"
 #include "runtime/mem.h"
 
 /* LEASE + STANDBY < 2 s. ROUNDS: of one schedule before the next one has its turn. */
-enum { PERIOD_MS = 100, LEASE_MS = 1500, STANDBY_MS = 300, ROUNDS_MAX = 10, OPEN_MAX = 1000 };
+enum { PERIOD_MS = 50, BUSY_MS = 100, QUIET_MS = 200, LEASE_MS = 1500, STANDBY_MS = 300, OPEN_EACH_MS = 250 };
+enum { ROUNDS_MAX = 10, OPEN_MAX = 1000 };
 
 struct admit {
 	struct job job;
 	struct queue_open open;
+	int64_t open_due_ms;
 	int64_t schedules[OPEN_MAX];
+	bool asked;
 	unsigned at, rounds;
 	struct queue_tick tick;
 };
@@ -31,10 +36,20 @@ static struct queue_store *store_of(const struct admit *a)
 
 enum { OPEN, CHOOSE, TICK };
 
+static int64_t now_ms(const struct admit *a)
+{
+	return loop_now_ms(a->job.b->ports.loop);
+}
+
 static void ask_open(struct flow *f)
 {
 	struct admit *a = self(f);
 
+	a->asked = now_ms(a) >= a->open_due_ms;
+	if (!a->asked) {
+		flow_wake(f, TK_NONE);
+		return;
+	}
 	a->open = (struct queue_open){.call.flow = f, .schedules = a->schedules, .max = OPEN_MAX};
 	store_of(a)->open(store_of(a), &a->open);
 }
@@ -58,7 +73,9 @@ static int open_known(struct flow *f)
 {
 	struct admit *a = self(f);
 
-	if (tk_failed(f->err)) return FLOW_END;
+	a->at = a->rounds = 0;
+	if (tk_failed(f->err) || !a->asked) return tk_failed(f->err) ? FLOW_END : CHOOSE;
+	a->open_due_ms = now_ms(a) + OPEN_EACH_MS;
 	close_all(rooms_of(a));
 	for (unsigned i = 0; i < a->open.count; i++) {
 		struct room *m = room_need(rooms_of(a), a->schedules[i]);
@@ -68,7 +85,6 @@ static int open_known(struct flow *f)
 		if (!m->steered) job_kick(a->job.b->job[JOB_STEER]);
 	}
 	note_closed(rooms_of(a));
-	a->at = a->rounds = 0;
 	return CHOOSE;
 }
 
@@ -77,7 +93,7 @@ static const struct schedule *may_tick(const struct admit *a, const struct room 
 {
 	const struct schedule *s;
 
-	if (!m || !m->steered || loop_now_ms(a->job.b->ports.loop) < m->tick_due_ms) return NULL;
+	if (!m || !m->steered || now_ms(a) < m->tick_due_ms) return NULL;
 	s = room_schedule(rooms_of(a), m);
 	if (s && s->sale_opens_at_ms != TIME_NONE && s->sale_opens_at_ms != m->draw_opens_ms) return NULL;
 	return s;
@@ -140,6 +156,12 @@ static int next_room(struct admit *a)
 	return CHOOSE;
 }
 
+static int64_t next_in_ms(const struct queue_tick *t)
+{
+	if (!t->mine) return STANDBY_MS;
+	return t->admitted > 0 || t->draw_due ? BUSY_MS : QUIET_MS;
+}
+
 static int ticked(struct flow *f)
 {
 	struct admit *a = self(f);
@@ -149,13 +171,15 @@ static int ticked(struct flow *f)
 	if (tk_failed(f->err)) return FLOW_END;
 	if (!m) return next_room(a);
 	m->mine = a->tick.mine;
-	m->tick_due_ms = m->mine ? 0 : loop_now_ms(a->job.b->ports.loop) + STANDBY_MS;
+	m->tick_due_ms = now_ms(a) + next_in_ms(&a->tick);
 	if (a->tick.new_life) revive(a);
 	if (!m->mine) return next_room(a);
 	note_standing(a, m);
 	s = room_schedule(rooms_of(a), m);
 	if (a->tick.draw_due && s) draw_begin(rooms_of(a), m, s);
-	return a->tick.more && ++a->rounds < ROUNDS_MAX ? CHOOSE : next_room(a);
+	if (!a->tick.more || ++a->rounds == ROUNDS_MAX) return next_room(a);
+	m->tick_due_ms = 0;
+	return CHOOSE;
 }
 
 static const struct flow_step STEPS[] = {
