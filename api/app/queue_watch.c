@@ -6,7 +6,7 @@
 
 /* How often an admitted place is looked at (it may be used, given back, or run out), and one that is over (its owner may
  * have entered again elsewhere). */
-enum { ACTIVE_MS = 1000, OVER_MS = 5000, HEARINGS_A_GRACE = 4 };
+enum { ACTIVE_MS = 2000, OVER_MS = 5000, HEARINGS_A_GRACE = 4 };
 
 /* --- places in the line --- */
 

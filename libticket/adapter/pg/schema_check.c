@@ -2,7 +2,7 @@
 
 static const char *const TABLES[] = {
 	"user_account", "concert", "schedule", "seat", "reservation", "payment_order", "payment", "refund", "point_wallet",
-	"point_history", "idempotency_key", "outbox", "inbox", "queue_setting", "queue_draw", "events",
+	"point_history", "idempotency_key", "outbox", "inbox", "queue_setting", "queue_draw", "queue_epoch", "events",
 	"event_venue_association", "venue_seats", "user_tickets", "schema_migrations", "outbox_sweep",
 };
 
@@ -26,6 +26,7 @@ static const struct unique {
 	{"outbox_sweep", "order_no", ""},
 	{"queue_setting", "schedule_id", ""},
 	{"queue_draw", "schedule_id", ""},
+	{"queue_epoch", "schedule_id", ""}, /* numbers are issued once */
 	{"user_tickets", "event_id,user_id", ""},
 	{"user_tickets", "event_id,event_seat_id", ""},
 	{"venue_seats", "id,venue_id", ""},

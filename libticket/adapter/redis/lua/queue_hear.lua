@@ -13,24 +13,64 @@ if (stalled > 5000 or stalled < 0) and ticked > 0 then q = ticked - shift end
 --include queue_lib
 local users, digit, reply = {unpack(ARGV, 4)}, {}, {''}
 local waiting = call('ZMSCORE', QUEUE, unpack(users))
-local function in_line(user, number)
-	if hear(number + 0, grace) then return sold == 1 and '6' or '2' end
-	drop(user, number)
-	return '0'
+
+-- As hear(), for all in the line: when they were heard of is read and written at once, however many they are.
+local silent, pieces, mark_now = {}, {}, (struct.pack('>d', q))
+for i = 1, grace > 0 and #users or 0 do
+	if waiting[i] then
+		local at = waiting[i] % 8192
+		local key = HEARD .. (waiting[i] - at) / 8192
+		if not pieces[key] then pieces[key] = {} end
+		table.insert(pieces[key], {at = at, i = i})
+	end
 end
-local function elsewhere(user)
-	local number, state = string.match(call('HGET', PLACE, user) or '', '^(%d+):(.)')
+for key, piece in pairs(pieces) do
+	table.sort(piece, function(a, b) return a.at < b.at end)
+	local from, to = piece[1].at, piece[#piece].at
+	local bytes = call('GETRANGE', key, from * 8, to * 8 + 7)
+	bytes = bytes .. string.rep('\0', (to - from + 1) * 8 - #bytes)
+	local parts, done = {}, 1
+	for _, p in ipairs(piece) do
+		local offset = (p.at - from) * 8 + 1
+		local heard = struct.unpack('>d', bytes, offset)
+		if heard > 0 and q - heard > grace and sold == 0 then
+			silent[p.i] = true
+		elseif (heard == 0 or (q - heard) * 8 > grace) and offset >= done then -- a user may be asked for twice
+			parts[#parts + 1] = string.sub(bytes, done, offset - 1) .. mark_now
+			done = offset + 8
+		end
+	end
+	if #parts > 0 then call('SETRANGE', key, from * 8, table.concat(parts) .. string.sub(bytes, done)) end
+end
+
+local rest = {}
+for i, user in ipairs(users) do
+	if not waiting[i] then rest[#rest + 1] = user end
+end
+local places = #rest > 0 and call('HMGET', PLACE, unpack(rest)) or {}
+local ends = #rest > 0 and call('ZMSCORE', ACTIVE, unpack(rest)) or {}
+local function elsewhere(user, place, over)
+	local number, state = string.match(place or '', '^(%d+):(.)')
 	if state == '0' or state == '1' then
-		local ends = claim(user, number, state, ttl)
-		if ends then reply[#reply + 1] = ends + now - q end
-		return ends and '3' or '5'
+		over = state == '1' and over and over - q > 0 and over + 0 or state == '0' and claim(user, number, state, ttl)
+		if over then reply[#reply + 1] = over + now - q end
+		return over and '3' or '5'
 	end
 	if state then return state == 'U' and '4' or '5' end
 	local early = pre >= 0 and call('SISMEMBER', PRE, user) == 1 and call('SISMEMBER', LEFT, user) == 0
 	return early and '1' or '0'
 end
+local at = 0
 for i, user in ipairs(users) do
-	digit[i] = waiting[i] and in_line(user, waiting[i]) or elsewhere(user)
+	if silent[i] then
+		drop(user, waiting[i])
+		digit[i] = '0'
+	elseif waiting[i] then
+		digit[i] = sold == 1 and '6' or '2'
+	else
+		at = at + 1
+		digit[i] = elsewhere(user, places[at], ends[at])
+	end
 end
 reply[1] = table.concat(digit)
 return #reply > 1 and reply or reply[1]
