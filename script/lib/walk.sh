@@ -1,15 +1,18 @@
 # shellcheck shell=bash
-# One real buyer, from an open seat to a PAID order, through the door that everybody uses.
+# One real buyer, from the waiting room to a PAID order, through the door that everybody uses.
 
 # walk_call STEP STATUS METHOD PATH [BODY]: the answer's body in ANSWER and its status in STATUS; dies with the body
 # when the status is none of those expected ("200|201").
 walk_call() {
   local step=$1 expected=$2 method=$3 path=$4 out
   local curl=(curl -sS -m 15 -X "$method" -H 'Accept: application/json' -w '\n%{http_code}')
-  [ -z "$WALK_TOKEN" ] || curl+=(-H @-)
+  [ -z "$WALK_TOKEN$WALK_PLACE" ] || curl+=(-H @-)
   [ $# -lt 5 ] || curl+=(-H 'Content-Type: application/json' -d "$5")
   # By stdin: a command line can be read by everybody on the machine.
-  out=$(printf 'Authorization: Bearer %s\n' "$WALK_TOKEN" | "${curl[@]}" "$WALK_URL$path") ||
+  out=$({
+    [ -z "$WALK_TOKEN" ] || printf 'Authorization: Bearer %s\n' "$WALK_TOKEN"
+    [ -z "$WALK_PLACE" ] || printf 'Queue-Token: %s\n' "$WALK_PLACE"
+  } | "${curl[@]}" "$WALK_URL$path") ||
     die "walk: $step: $method $path: no answer"
   STATUS=${out##*$'\n'} ANSWER=${out%$'\n'*}
   [[ $STATUS =~ ^($expected)$ ]] || die "walk: $step: $method $path answered $STATUS instead of $expected: $ANSWER"
@@ -24,10 +27,28 @@ walk_body() {
   printf '%s' "$body"
 }
 
-# The first schedule without a waiting room that has an open seat, and one of its seats by chance: two walks at once must not want the same.
+# Through the waiting room of schedule 1: its token is in WALK_PLACE. Fails when all of it is sold.
+walk_queue() {
+  local query="?scheduleId=1&$1" end=$((SECONDS + 60)) status
+  walk_call 'queue of schedule 1' '200|409' POST /queue/enter "$(walk_body '{"scheduleId":1}')"
+  [ "$STATUS" = 200 ] || return 1
+  tell queue "number $(walk_field .number) of schedule 1, rank $(walk_field .rank) of $(walk_field .total)"
+  while :; do
+    status=$(walk_field .status)
+    [ "$status" = WAITING ] || break
+    ((SECONDS < end)) || die "walk: still waiting after 60 s: $ANSWER"
+    sleep 0.1
+    walk_call 'place in the queue' 200 GET "/queue/status$query"
+  done
+  [ "$status" = ACTIVE ] || die "walk: the place is $status: $ANSWER"
+  WALK_PLACE=$(walk_field .token)
+  tell admitted "until $(walk_field .expiresAt)"
+}
+
+# The first of these schedules that has an open seat, and one of its seats by chance: two walks at once must not want the same.
 walk_seat() {
   local schedule seats
-  for schedule in 2 4 5; do
+  for schedule; do
     walk_call "seats of schedule $schedule" 200 GET "/schedules/$schedule/seats"
     seats=$(jq '[.seats[] | select(.status == "AVAILABLE")] | length' <<<"$ANSWER")
     ((seats > 0)) || continue
@@ -39,20 +60,24 @@ walk_seat() {
 }
 
 walk() {
-  local query='' try end order status seat
-  WALK_URL=http://$(client_addr "$TICKET_HTTP_ADDR") WALK_TOKEN=
+  local query='' user='' schedules=(1) try end order status seat
+  WALK_URL=http://$(client_addr "$TICKET_HTTP_ADDR") WALK_TOKEN= WALK_PLACE=
   # Not one of those with points, whom examples and tests use, and hardly one who has bought already.
   WALK_USER=$((1001 + (RANDOM * 32768 + RANDOM) % 99000))
   if [ "$TICKET_AUTH" = off ]; then
-    query="?userId=$WALK_USER"
+    user=userId=$WALK_USER query=?userId=$WALK_USER
     tell buyer "user $WALK_USER, believed (TICKET_AUTH=off)"
   else
     WALK_TOKEN=$("$TICKET_API_BIN" --issue-token "$WALK_USER") || die "walk: $TICKET_API_BIN --issue-token failed"
     tell buyer "user $WALK_USER, with a token of $TICKET_JWT_TTL_S s"
   fi
+  walk_queue "$user" || {
+    tell queue "schedule 1 is sold out; where no waiting room stands there may be seats"
+    schedules=(2 4 5)
+  }
   for try in 1 2 3 4 5; do
-    walk_seat || {
-      tell seat "none is left in schedules 2, 4 and 5: script/down --purge starts anew"
+    walk_seat "${schedules[@]}" || {
+      tell seat "none is left in schedules ${schedules[*]}: script/down --purge starts anew"
       return 0
     }
     seat=$(jq -nc --argjson s "$SCHEDULE" --arg n "$SEAT" '{scheduleId: $s, seatNo: $n}')
