@@ -56,6 +56,7 @@ static int open_shop(void **state)
 		.orders = &s->orders.port,
 		.outbox = &s->outbox.port,
 		.events = &s->events.port,
+		.queue = &s->w.queue.port,
 		.backlog = backstage_backlog(s->w.backstage),
 		.metrics = s->w.metrics,
 		.seating = seating_create(s->w.backstage, s->loop),

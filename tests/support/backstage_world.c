@@ -54,13 +54,21 @@ static bool report_all(struct hook *h)
 
 void world_init(struct backstage_world *w)
 {
-	*w = (struct backstage_world){.loop = mem_must(loop_create()), .metrics = metrics_sheet_create()};
+	world_init_with(w, &(struct config){0});
+}
+
+void world_init_with(struct backstage_world *w, const struct config *c)
+{
+	*w = (struct backstage_world){
+		.loop = mem_must(loop_create()), .metrics = metrics_sheet_create(), .config = *c};
 	w->broker.port = (struct event_out){.publish_payment = publish, .reachable = reachable};
 	w->broker.hook.before_sleep = report_all;
 	hook_add(w->loop, &w->broker.hook);
 	fake_catalogue_init(&w->catalogue, w->loop);
 	fake_seat_lock_init(&w->seats, w->loop);
 	fake_outbox_init(&w->outbox, w->loop);
+	fake_queue_store_init(&w->queue, w->loop);
+	fake_queue_books_init(&w->books, w->loop);
 	if (mailbox_init(&w->errands, w->loop, w) < 0) abort();
 	w->backstage = mem_must(backstage_create(&(struct backstage_ports){
 		.loop = w->loop,
@@ -68,6 +76,8 @@ void world_init(struct backstage_world *w)
 		.seats = &w->seats.port,
 		.outbox = &w->outbox.port,
 		.events = &w->broker.port,
+		.queue = &w->queue.port,
+		.books = &w->books.port,
 		.metrics = w->metrics,
 		.config = &w->config,
 	}));
@@ -78,6 +88,8 @@ void world_finish(struct backstage_world *w)
 	backstage_stop(w->backstage);
 	fake_catalogue_finish(&w->catalogue);
 	fake_outbox_finish(&w->outbox);
+	fake_queue_store_finish(&w->queue);
+	fake_queue_books_finish(&w->books);
 	fake_seat_lock_finish(&w->seats);
 	backstage_destroy(w->backstage);
 	mailbox_finish(&w->errands);

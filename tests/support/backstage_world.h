@@ -5,6 +5,8 @@
 #include "api/jobs/inside.h"
 #include "fake/fake_catalogue.h"
 #include "fake/fake_outbox.h"
+#include "fake/fake_queue_books.h"
+#include "fake/fake_queue_store.h"
 #include "fake/fake_seat_lock.h"
 
 /* A Kafka that does what the test says. Reports come on the loop's next turn. */
@@ -30,6 +32,8 @@ struct backstage_world {
 	struct fake_catalogue catalogue;
 	struct fake_seat_lock seats;
 	struct fake_outbox outbox;
+	struct fake_queue_store queue;
+	struct fake_queue_books books;
 	struct broker broker;
 	struct metrics_sheet *metrics;
 	struct config config;
@@ -37,6 +41,7 @@ struct backstage_world {
 	struct mailbox errands;
 };
 void world_init(struct backstage_world *w);
+void world_init_with(struct backstage_world *w, const struct config *c);
 void world_finish(struct backstage_world *w); /* stops the thread, if there is one */
 
 /* Turns the loop until `done` says so: false after max_ms. */

@@ -1,0 +1,309 @@
+/* port/queue_books.h on a real PostgreSQL. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/pg/queue_books.h"
+#include "runtime/mem.h"
+#include "runtime/loop.h"
+#include "support/asker.h"
+#include "support/pg_world.h"
+
+static struct pg_db db;
+
+struct books_world {
+	struct pg_world pg;
+	struct pg_queue_books books;
+};
+
+static int open_world(void **state)
+{
+	struct books_world *w = mem_must(calloc(1, sizeof *w));
+
+	pg_db_do(&db, "TRUNCATE payment_order, reservation, seat, schedule, concert, queue_setting, queue_draw, queue_epoch"
+				  " RESTART IDENTITY CASCADE");
+	pg_db_do(&db, "INSERT INTO concert (title, queue_manage_required_yn) VALUES ('rush', 'Y')");
+	pg_db_do(&db, "INSERT INTO schedule (concert_id, show_at) SELECT 1, now() FROM generate_series(1, 3)");
+	pg_world_open(&w->pg, &db, 5000);
+	pg_queue_books_init(&w->books, w->pg.pg);
+	*state = w;
+	return 0;
+}
+
+static int close_world(void **state)
+{
+	struct books_world *w = *state;
+
+	pg_world_close(&w->pg);
+	free(w);
+	return 0;
+}
+
+static void wait_for(struct books_world *w, struct asker *a)
+{
+	assert_true(asker_wait(a, w->pg.loop));
+	assert_int_equal(a->err.kind, TK_OK);
+}
+
+/* --- epochs --- */
+
+static int64_t next_epoch(struct books_world *w, int64_t schedule)
+{
+	struct queue_epoch_next e = {.schedule = schedule};
+	struct asker a;
+
+	asker_init(&a, &e.call);
+	w->books.port.epoch(&w->books.port, &e);
+	wait_for(w, &a);
+	return e.epoch;
+}
+
+static void epochs_rise_from_0_for_each_schedule(void **state)
+{
+	struct books_world *w = *state;
+
+	assert_int_equal(next_epoch(w, 1), 0);
+	assert_int_equal(next_epoch(w, 1), 1);
+	assert_int_equal(next_epoch(w, 2), 0);
+	assert_int_equal(next_epoch(w, 1), 2);
+}
+
+static void epochs_asked_for_at_the_same_moment_differ(void **state)
+{
+	enum { MANY = 20 };
+	struct books_world *w = *state;
+	struct queue_epoch_next e[MANY];
+	struct asker a[MANY];
+	bool seen[MANY] = {false};
+
+	for (int i = 0; i < MANY; i++) {
+		e[i] = (struct queue_epoch_next){.schedule = 1};
+		asker_init(&a[i], &e[i].call);
+		w->books.port.epoch(&w->books.port, &e[i]);
+	}
+	for (int i = 0; i < MANY; i++) {
+		wait_for(w, &a[i]);
+		assert_in_range(e[i].epoch, 0, MANY - 1);
+		assert_false(seen[e[i].epoch]);
+		seen[e[i].epoch] = true;
+	}
+}
+
+static void an_epoch_outlives_its_schedule(void **state)
+{
+	struct books_world *w = *state;
+
+	next_epoch(w, 3);
+	pg_db_do(&db, "DELETE FROM schedule WHERE id = 3");
+	assert_int_equal(next_epoch(w, 3), 1);
+}
+
+/* --- settings --- */
+
+static void poll_settings(struct books_world *w, const int64_t *ids, unsigned n, struct queue_setting *ret)
+{
+	struct queue_settings_poll p = {.ids = ids, .count = n, .items = ret};
+	struct asker a;
+
+	asker_init(&a, &p.call);
+	w->books.port.settings(&w->books.port, &p);
+	wait_for(w, &a);
+}
+
+static bool put(struct books_world *w, struct queue_setting s)
+{
+	struct queue_setting_put p = {.setting = s};
+	struct asker a;
+
+	asker_init(&a, &p.call);
+	w->books.port.put(&w->books.port, &p);
+	wait_for(w, &a);
+	return p.found;
+}
+
+static void settings_are_kept_and_come_in_the_order_asked_for(void **state)
+{
+	struct books_world *w = *state;
+	const int64_t ids[] = {2, 99, 1, 3};
+	struct queue_setting s[4];
+
+	assert_true(put(w, (struct queue_setting){1, 10, 20, false}));
+	assert_true(put(w, (struct queue_setting){2, 0, 1, true}));
+	assert_true(put(w, (struct queue_setting){1, 11, 21, true}));
+	poll_settings(w, ids, 4, s);
+	assert_int_equal(s[0].schedule, 2);
+	assert_int_equal(s[0].max_active, 0);
+	assert_true(s[0].paused);
+	assert_int_equal(s[1].schedule, 0);
+	assert_int_equal(s[2].max_active, 11);
+	assert_int_equal(s[2].admit_per_s, 21);
+	assert_true(s[2].paused);
+	assert_int_equal(s[3].schedule, 0);
+}
+
+static void a_schedule_that_is_not_there_cannot_be_steered(void **state)
+{
+	assert_false(put(*state, (struct queue_setting){99, 10, 20, false}));
+}
+
+static void no_ids_are_fine(void **state)
+{
+	poll_settings(*state, NULL, 0, (struct queue_setting[1]){{0}});
+}
+
+/* --- sold out --- */
+
+static void seats(int64_t schedule, int n)
+{
+	pg_db_do(&db,
+		"INSERT INTO seat (schedule_id, seat_no, section, grade, price)"
+		" SELECT %lld, 'A-' || n, 'A', 'S', 1000 FROM generate_series(1, %d) n",
+		(long long)schedule, n);
+}
+
+static void reserve(int64_t schedule, const char *seat, const char *status)
+{
+	pg_db_do(&db,
+		"INSERT INTO reservation (user_id, schedule_id, seat_no, status, active)"
+		" VALUES (1, %lld, '%s', '%s', CASE WHEN '%s' IN ('HELD', 'CONFIRMED') THEN 1 END)",
+		(long long)schedule, seat, status, status);
+}
+
+static void poll_sold_out(struct books_world *w, bool ret[3])
+{
+	const int64_t ids[] = {1, 2, 3};
+	struct queue_sold_out_poll p = {.ids = ids, .count = 3, .sold_out = ret};
+	struct asker a;
+
+	asker_init(&a, &p.call);
+	w->books.port.sold_out(&w->books.port, &p);
+	wait_for(w, &a);
+}
+
+static void sold_out_is_where_every_seat_is_confirmed(void **state)
+{
+	bool sold[3];
+
+	seats(1, 2);
+	seats(2, 1);
+	reserve(1, "A-1", "CONFIRMED");
+	reserve(1, "A-2", "HELD");
+	reserve(2, "A-1", "CONFIRMED");
+	poll_sold_out(*state, sold);
+	assert_false(sold[0]);
+	assert_true(sold[1]);
+	assert_false(sold[2]); /* no seats, nothing to sell out */
+}
+
+static void a_seat_that_comes_back_reopens(void **state)
+{
+	bool sold[3];
+
+	seats(1, 1);
+	reserve(1, "A-1", "CANCELLED");
+	poll_sold_out(*state, sold);
+	assert_false(sold[0]);
+	reserve(1, "A-1", "CONFIRMED");
+	poll_sold_out(*state, sold);
+	assert_true(sold[0]);
+	pg_db_do(&db, "UPDATE reservation SET status = 'CANCELLED', active = NULL WHERE status = 'CONFIRMED'");
+	poll_sold_out(*state, sold);
+	assert_false(sold[0]);
+}
+
+/* --- draws --- */
+
+static struct queue_draw draw(struct books_world *w, uint8_t candidate)
+{
+	struct queue_draw d = {.schedule = 1, .opens_at_ms = 4102444800000};
+	struct asker a;
+
+	memset(d.candidate, candidate, sizeof d.candidate);
+	asker_init(&a, &d.call);
+	w->books.port.draw(&w->books.port, &d);
+	wait_for(w, &a);
+	return d;
+}
+
+static void record(struct books_world *w, int64_t count)
+{
+	struct queue_draw_done d = {.schedule = 1, .count = count};
+	struct asker a;
+
+	asker_init(&a, &d.call);
+	w->books.port.drawn(&w->books.port, &d);
+	wait_for(w, &a);
+}
+
+static void the_first_seed_stands_and_so_does_the_first_count(void **state)
+{
+	struct books_world *w = *state;
+	struct queue_draw d = draw(w, 1);
+
+	assert_int_equal(d.seed[0], 1);
+	assert_int_equal(d.seed[31], 1);
+	assert_int_equal(d.count, -1);
+	assert_int_equal(draw(w, 2).seed[0], 1);
+	record(w, 17);
+	record(w, 0);
+	assert_int_equal(draw(w, 3).count, 17);
+}
+
+static void daemons_that_ask_at_the_same_moment_are_given_the_same_seed(void **state)
+{
+	enum { MANY = 8 };
+	struct books_world *w = *state;
+	struct pg_world other = {0};
+	struct pg_queue_books theirs;
+	struct queue_draw d[MANY];
+	struct asker a[MANY];
+
+	pg_world_open(&other, &db, 5000);
+	pg_queue_books_init(&theirs, other.pg);
+	for (int i = 0; i < MANY; i++) {
+		struct queue_books *b = i % 2 ? &theirs.port : &w->books.port;
+
+		d[i] = (struct queue_draw){.schedule = 1, .opens_at_ms = 4102444800000};
+		memset(d[i].candidate, i + 1, sizeof d[i].candidate);
+		asker_init(&a[i], &d[i].call);
+		b->draw(b, &d[i]);
+	}
+	for (int i = 0; i < MANY; i++) {
+		while (!a[i].answers) {
+			loop_turn(w->pg.loop, 1);
+			loop_turn(other.loop, 1);
+		}
+		assert_int_equal(a[i].err.kind, TK_OK);
+		assert_memory_equal(d[i].seed, d[0].seed, QUEUE_SEED);
+	}
+	pg_world_close(&other);
+}
+
+int main(void)
+{
+#define TEST(t) cmocka_unit_test_setup_teardown(t, open_world, close_world)
+	const struct CMUnitTest tests[] = {
+		TEST(epochs_rise_from_0_for_each_schedule),
+		TEST(epochs_asked_for_at_the_same_moment_differ),
+		TEST(an_epoch_outlives_its_schedule),
+		TEST(settings_are_kept_and_come_in_the_order_asked_for),
+		TEST(a_schedule_that_is_not_there_cannot_be_steered),
+		TEST(no_ids_are_fine),
+		TEST(sold_out_is_where_every_seat_is_confirmed),
+		TEST(a_seat_that_comes_back_reopens),
+		TEST(the_first_seed_stands_and_so_does_the_first_count),
+		TEST(daemons_that_ask_at_the_same_moment_are_given_the_same_seed),
+	};
+
+	if (!pg_db_create(&db, NULL)) {
+		print_message("skipped: TICKET_TEST_DATABASE_URL is not set\n");
+		return 0;
+	}
+	int failed = cmocka_run_group_tests_name("queue_books", tests, NULL, NULL);
+	pg_db_drop(&db);
+	return failed;
+}
