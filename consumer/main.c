@@ -25,7 +25,7 @@
 
 enum {
 	EXIT_SETTING = 2,
-	LOOK_MS = 100,        /* how often a starting or stopping daemon looks at itself */
+	LOOK_MS = 100, /* how often a starting or stopping daemon looks at itself */
 	TOPICS_WAIT_MS = 1000,
 	TOPICS_EVERY_MS = 1000,
 	STOP_BOUND_MS = 15000, /* a batch ends by its adapters' deadlines long before, unless a server is away */
@@ -151,19 +151,21 @@ static void start_poll(struct daemon *d)
 	char why[300], client[100];
 	snprintf(client, sizeof client, "ticket-consumer-%ld", (long)getpid());
 	const struct poll_settings s = {
-		.kafka = {
-			.brokers = d->config.kafka_brokers,
-			.client_id = client,
-			.group = d->config.consumer_group,
-			.topic = d->config.topic_payment,
-		},
-		.ports = {
-			.reservations = &d->reservations.port,
-			.seat_lock = &d->seats.port,
-			.event_out = d->events,
-			.loop = d->loop,
-			.metrics = d->metrics,
-		},
+		.kafka =
+			{
+				.brokers = d->config.kafka_brokers,
+				.client_id = client,
+				.group = d->config.consumer_group,
+				.topic = d->config.topic_payment,
+			},
+		.ports =
+			{
+				.reservations = &d->reservations.port,
+				.seat_lock = &d->seats.port,
+				.event_out = d->events,
+				.loop = d->loop,
+				.metrics = d->metrics,
+			},
 		.catalogue = d->catalogue,
 	};
 	d->poll = poll_loop_create(&s, why, sizeof why);
@@ -203,10 +205,8 @@ static void note_server(const char *name, bool now, bool *was, const char *why)
 {
 	if (now == *was) return;
 	*was = now;
-	if (now)
-		LOG(server_back, LF_S("server", name));
-	else
-		LOG(server_away, LF_S("server", name), LF_S("why", why));
+	if (now) LOG(server_back, LF_S("server", name));
+	else LOG(server_away, LF_S("server", name), LF_S("why", why));
 }
 
 /* --- stopping --- */
@@ -233,10 +233,8 @@ static void look(struct timer *t)
 	note_server("postgresql", pg_ready(d->pg), &d->pg_was_ready, pg_complaint(d->pg));
 	note_server("redis", redis_ready(d->redis), &d->redis_was_ready, redis_last_error(d->redis));
 	if (d->poll && poll_loop_broken(d->poll)) stop(d, 1);
-	if (d->stop_by_ms)
-		try_stop(d);
-	else if (!d->poll)
-		try_start(d);
+	if (d->stop_by_ms) try_stop(d);
+	else if (!d->poll) try_start(d);
 	timer_arm(d->loop, t, loop_now_ms(d->loop) + LOOK_MS);
 }
 
@@ -274,10 +272,8 @@ static void on_producer_failed(void *ctx, const char *reason)
 static void on_reachable(void *ctx, bool reachable)
 {
 	(void)ctx;
-	if (reachable)
-		LOG(server_back, LF_S("server", "kafka"));
-	else
-		LOG(server_away, LF_S("server", "kafka"));
+	if (reachable) LOG(server_back, LF_S("server", "kafka"));
+	else LOG(server_away, LF_S("server", "kafka"));
 }
 
 static void start_producer(struct daemon *d)
@@ -381,10 +377,8 @@ int main(int argc, char **argv)
 		LOG(start_refused, LF_S("why", why));
 		return EXIT_SETTING;
 	}
-	if (cmd.check_config)
-		config_print(stdout, &d.config, FOR_CONSUMER);
-	else
-		rc = serve(&d);
+	if (cmd.check_config) config_print(stdout, &d.config, FOR_CONSUMER);
+	else rc = serve(&d);
 	config_finish(&d.config);
 	return rc;
 }

@@ -27,7 +27,7 @@ struct poll_loop {
 	struct mend_copies mend;
 	unsigned batch_max;
 	struct work work[BATCHES];
-	unsigned oldest, running; /* work[oldest], then round and round */
+	unsigned oldest, running;	 /* work[oldest], then round and round */
 	struct kafka_message *inbox; /* read, not begun: batch_max + SPARE */
 	size_t waiting;
 	int64_t spare_ms; /* when one was last read although there was no room */
@@ -151,7 +151,10 @@ static void pump(struct poll_loop *p)
 	p->reading = false;
 }
 
-static void readable(void *ctx) { pump(ctx); }
+static void readable(void *ctx)
+{
+	pump(ctx);
+}
 
 /* --- the group --- */
 
@@ -166,10 +169,8 @@ static void log_partitions(bool assigned, const int32_t *partitions, size_t n)
 	size_t len = 0;
 	for (size_t i = 0; i < n && len + 12 < sizeof list; i++)
 		len += (size_t)snprintf(list + len, sizeof list - len, i ? ",%d" : "%d", partitions[i]);
-	if (assigned)
-		LOG(partitions_assigned, LF_I("count", n), LF_S("partitions", list));
-	else
-		LOG(partitions_revoked, LF_I("count", n), LF_S("partitions", list));
+	if (assigned) LOG(partitions_assigned, LF_I("count", n), LF_S("partitions", list));
+	else LOG(partitions_revoked, LF_I("count", n), LF_S("partitions", list));
 }
 
 static void assigned(void *ctx, const int32_t *partitions, size_t n)
@@ -210,13 +211,16 @@ static void failed(void *ctx, const char *why, bool fatal)
 
 /* --- what the batches tell --- */
 
-static void copy_lost(void *ctx, int64_t schedule) { mend_copies_mark(&((struct poll_loop *)ctx)->mend, schedule); }
+static void copy_lost(void *ctx, int64_t schedule)
+{
+	mend_copies_mark(&((struct poll_loop *)ctx)->mend, schedule);
+}
 
 static void parked(void *ctx, const struct event_slot *s)
 {
 	(void)ctx;
 	LOG(event_parked, LF_S("reason", s->letter.reason), LF_I("partition", s->letter.partition),
-	    LF_I("offset", s->letter.offset));
+		LF_I("offset", s->letter.offset));
 }
 
 static void retried(void *ctx, struct tk_err err, unsigned events)
@@ -320,6 +324,12 @@ size_t poll_loop_lag(struct poll_loop *p, struct kafka_lag *ret, size_t max)
 	return p->kafka ? kafka_consumer_lag(p->kafka, ret, max) : 0;
 }
 
-bool poll_loop_reachable(const struct poll_loop *p) { return p->kafka && kafka_consumer_reachable(p->kafka); }
+bool poll_loop_reachable(const struct poll_loop *p)
+{
+	return p->kafka && kafka_consumer_reachable(p->kafka);
+}
 
-const char *poll_loop_broken(const struct poll_loop *p) { return *p->broken ? p->broken : NULL; }
+const char *poll_loop_broken(const struct poll_loop *p)
+{
+	return *p->broken ? p->broken : NULL;
+}

@@ -24,13 +24,14 @@ struct poll_settings {
 	unsigned batch_max; /* 0: POLL_BATCH_MAX */
 };
 
-struct poll_loop *poll_loop_create(const struct poll_settings *s, char *why, size_t why_len); /* subscribes; NULL: why */
+struct poll_loop *poll_loop_create(
+	const struct poll_settings *s, char *why, size_t why_len); /* subscribes; NULL: why */
 
 /* No more is read. True as soon as nothing is under way; ask again after each turn. */
 bool poll_loop_drain(struct poll_loop *p);
-void poll_loop_give_up(struct poll_loop *p);  /* what is under way ends with its ports, its offsets are not stored */
-void poll_loop_leave(struct poll_loop *p);    /* commits, leaves the group; blocks (kafka_consumer_destroy) */
-void poll_loop_destroy(struct poll_loop *p);  /* after the ports have answered everything; NULL is fine */
+void poll_loop_give_up(struct poll_loop *p); /* what is under way ends with its ports, its offsets are not stored */
+void poll_loop_leave(struct poll_loop *p);	 /* commits, leaves the group; blocks (kafka_consumer_destroy) */
+void poll_loop_destroy(struct poll_loop *p); /* after the ports have answered everything; NULL is fine */
 
 /* Of the partitions that are ours. */
 size_t poll_loop_lag(struct poll_loop *p, struct kafka_lag *ret, size_t max);

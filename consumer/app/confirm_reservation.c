@@ -3,7 +3,10 @@
 enum { CONFIRM, LOOK, SETTLE };
 enum { LOOKS_MAX = 5 };
 
-static struct confirm_reservation *self(struct flow *f) { return container_of(f, struct confirm_reservation, flow); }
+static struct confirm_reservation *self(struct flow *f)
+{
+	return container_of(f, struct confirm_reservation, flow);
+}
 
 /* --- how it ends --- */
 
@@ -79,8 +82,7 @@ static int end_repeated(struct confirm_reservation *c)
 	c->outcome = CONFIRM_DUPLICATE;
 	if (!l->facts.order_found) return FLOW_END;
 	change_seat(c, &l->truth);
-	if (l->facts.order == ORDER_PAID)
-		announce(c, RESERVATION_CONFIRMED, &l->reservation_id, NULL, l->decided_ms);
+	if (l->facts.order == ORDER_PAID) announce(c, RESERVATION_CONFIRMED, &l->reservation_id, NULL, l->decided_ms);
 	else if (l->facts.order == ORDER_CANCELLED)
 		announce(c, RESERVATION_REJECTED, NULL, *l->fail_reason ? l->fail_reason : NULL, l->decided_ms);
 	return FLOW_END;

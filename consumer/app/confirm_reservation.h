@@ -30,7 +30,7 @@ struct confirm_reservation {
 	struct tk_err failed; /* TK_OK: decided */
 	enum confirm_outcome outcome;
 	const char *reason; /* CONFIRM_PARKED: dlq.reason, static */
-	bool changes;       /* `change` is to be applied to the copy */
+	bool changes;		/* `change` is to be applied to the copy */
 	struct seat_change change;
 	bool announces; /* `decided` is to be published; its texts live here */
 	struct reservation_decided decided;

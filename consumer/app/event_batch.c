@@ -78,10 +78,8 @@ static void decided(struct confirm_reservation *c)
 	} else {
 		count_decision(b, c);
 		s->decided = true;
-		if (c->outcome == CONFIRM_PARKED)
-			park(s, c->reason);
-		else if (c->announces)
-			s->out = OUT_WAITS;
+		if (c->outcome == CONFIRM_PARKED) park(s, c->reason);
+		else if (c->announces) s->out = OUT_WAITS;
 	}
 	deciding_less(b);
 }
@@ -145,7 +143,7 @@ static bool publish(struct event_batch *b, struct event_slot *s)
 	struct event_out *out = b->ports.event_out;
 	uint64_t tag = (uint64_t)b->id << 32 | (uint64_t)(s - b->slots);
 	struct tk_err err = s->confirm.outcome == CONFIRM_PARKED ? out->publish_dead_letter(out, &s->letter, tag)
-	                                                         : out->publish_reservation(out, &s->confirm.decided, tag);
+															 : out->publish_reservation(out, &s->confirm.decided, tag);
 	if (tk_failed(err)) {
 		b->trouble = err;
 		return false;
@@ -195,7 +193,7 @@ static void finish_if_done(struct event_batch *b)
 static void follow(struct event_batch *b)
 {
 	if (b->given_up) return; /* the bytes of its letters may be gone */
-	b->deciding = 1;         /* not done before everything was started */
+	b->deciding = 1;		 /* not done before everything was started */
 	publish_all(b);
 	copy(b);
 	b->deciding = 0;
@@ -213,8 +211,8 @@ static void tried_again(struct timer *t)
 	publish_all(b);
 }
 
-void event_batch_init(struct event_batch *b, uint32_t id, unsigned max, const struct event_ports *p,
-	const struct event_batch_owner *o)
+void event_batch_init(
+	struct event_batch *b, uint32_t id, unsigned max, const struct event_ports *p, const struct event_batch_owner *o)
 {
 	*b = (struct event_batch){.ports = *p, .owner = *o, .max = max, .id = id, .again.fired = tried_again};
 	b->slots = calloc(max, sizeof *b->slots);

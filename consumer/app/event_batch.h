@@ -24,8 +24,8 @@ enum slot_out { OUT_NOTHING, OUT_WAITS, OUT_UNDER_WAY, OUT_DONE };
 
 struct event_slot {
 	struct confirm_reservation confirm; /* in: its event, unless `fault` */
-	struct dead_letter letter;          /* in: the message as it came; its reason is filled here */
-	const char *fault;                  /* in: dlq.reason of what could not be decoded; NULL: it could */
+	struct dead_letter letter;			/* in: the message as it came; its reason is filled here */
+	const char *fault;					/* in: dlq.reason of what could not be decoded; NULL: it could */
 	struct event_batch *batch;
 	bool decided;
 	enum slot_out out;
@@ -37,7 +37,7 @@ struct event_ports {
 	struct event_out *event_out;
 	struct loop *loop;
 	struct metrics_sheet *metrics; /* may be NULL */
-	int64_t (*now_ms)(void);       /* NULL: when_now_ms */
+	int64_t (*now_ms)(void);	   /* NULL: when_now_ms */
 };
 
 struct event_batch_owner {
@@ -57,8 +57,8 @@ struct event_batch {
 	uint32_t id; /* in the tags of what it publishes */
 	/* its own */
 	bool busy, given_up;
-	unsigned deciding;     /* flows under way, and one while they are being started */
-	unsigned publishing;   /* delivery reports still to come */
+	unsigned deciding;	 /* flows under way, and one while they are being started */
+	unsigned publishing; /* delivery reports still to come */
 	unsigned tries;
 	struct tk_err trouble; /* the last */
 	struct timer again;
@@ -68,8 +68,8 @@ struct event_batch {
 	struct seat_change *changes;
 };
 
-void event_batch_init(struct event_batch *b, uint32_t id, unsigned max, const struct event_ports *p,
-	const struct event_batch_owner *o);
+void event_batch_init(
+	struct event_batch *b, uint32_t id, unsigned max, const struct event_ports *p, const struct event_batch_owner *o);
 void event_batch_finish(struct event_batch *b); /* when it is idle, or given up and its ports are gone */
 
 void event_batch_start(struct event_batch *b, unsigned count);

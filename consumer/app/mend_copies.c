@@ -5,7 +5,10 @@
 
 enum { LOAD, APPLY };
 
-static struct mend_copies *self(struct flow *f) { return container_of(f, struct mend_copies, flow); }
+static struct mend_copies *self(struct flow *f)
+{
+	return container_of(f, struct mend_copies, flow);
+}
 
 static void load(struct flow *f)
 {
@@ -14,7 +17,10 @@ static void load(struct flow *f)
 	m->catalogue->claims(m->catalogue, &m->claims);
 }
 
-static int loaded(struct flow *f) { return tk_failed(f->err) ? FLOW_END : APPLY; }
+static int loaded(struct flow *f)
+{
+	return tk_failed(f->err) ? FLOW_END : APPLY;
+}
 
 static void apply(struct flow *f)
 {
@@ -49,10 +55,8 @@ static void done(struct flow *f)
 	m->claims.changes = NULL;
 	memmove(m->dirty, m->dirty + 1, --m->count * sizeof *m->dirty);
 	m->busy = false;
-	if (!mended || m->again)
-		m->dirty[m->count++] = schedule;
-	else if (m->mended)
-		m->mended(m->ctx, schedule);
+	if (!mended || m->again) m->dirty[m->count++] = schedule;
+	else if (m->mended) m->mended(m->ctx, schedule);
 	pause_then_next(m);
 }
 

@@ -1,5 +1,6 @@
 /* reservation_decided: what the consumer says on reservation.events, version 1 (docs/asyncapi.yaml).
- * `event_id` is derived from the cause (uuid_derived of the payment event's id), so a repeat is recognised. */
+ * `event_id` is derived from the cause (uuid_derived of the order's number, which is decided once, and the
+ * type), so a repeat is recognised, whichever payment event brought it about. */
 #ifndef TK_RESERVATION_DECIDED_H
 #define TK_RESERVATION_DECIDED_H
 

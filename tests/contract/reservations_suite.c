@@ -68,8 +68,8 @@ static void one_done(struct confirm_reservation *c)
 }
 
 /* All at once. */
-static void decide_all(struct reservations_world *w, struct confirm_reservation *c, const struct payment_completed *e,
-	unsigned n)
+static void decide_all(
+	struct reservations_world *w, struct confirm_reservation *c, const struct payment_completed *e, unsigned n)
 {
 	running = n;
 	for (unsigned i = 0; i < n; i++) {
@@ -496,8 +496,11 @@ static void look_at(struct reservations_world *w, struct looked *l, const struct
 static bool settle_now(struct reservations_world *w, struct looked *l, const struct payment_completed *e)
 {
 	l->settle = (struct reservation_settle){
-		.event = e, .seen = &l->look, .verdict = confirmation_decide(&l->look.facts),
-		.reservation_id = uuid_v7(when_now_ms(), 0), .payment_id = uuid_v7(when_now_ms(), 0),
+		.event = e,
+		.seen = &l->look,
+		.verdict = confirmation_decide(&l->look.facts),
+		.reservation_id = uuid_v7(when_now_ms(), 0),
+		.payment_id = uuid_v7(when_now_ms(), 0),
 		.refund_id = uuid_v7(when_now_ms(), 0),
 	};
 	asker_init(&l->asker, &l->settle.call);
@@ -595,7 +598,10 @@ static void a_payment_that_came_meanwhile_is_seen(void **state)
 
 int reservations_suite(struct reservations_world *w)
 {
-#define T(f) {#f, f, NULL, NULL, w}
+#define T(f)                                                                                                           \
+	{                                                                                                                  \
+#f, f, NULL, NULL, w                                                                                           \
+	}
 	const struct CMUnitTest tests[] = {
 		T(a_ready_order_and_a_free_seat_are_confirmed),
 		T(an_approved_payment_is_kept_and_not_made_again),

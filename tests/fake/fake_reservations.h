@@ -61,11 +61,11 @@ void fake_reservations_finish(struct fake_reservations *f);
 
 struct fake_bought *fake_order_add(struct fake_reservations *f, const struct payment_completed *e, enum order_status s);
 struct fake_bought *fake_order_find(struct fake_reservations *f, const struct uuid *order_no);
-struct fake_paid *fake_payment_add(struct fake_reservations *f, const struct payment_completed *e, enum payment_method m,
-	enum payment_status s);
+struct fake_paid *fake_payment_add(
+	struct fake_reservations *f, const struct payment_completed *e, enum payment_method m, enum payment_status s);
 struct fake_paid *fake_payment_kept(struct fake_reservations *f, const struct uuid *order_no);
-struct fake_seated *fake_seat_add(struct fake_reservations *f, int64_t user, int64_t schedule, const struct seat_no *seat,
-	enum fake_row_status s);
+struct fake_seated *fake_seat_add(
+	struct fake_reservations *f, int64_t user, int64_t schedule, const struct seat_no *seat, enum fake_row_status s);
 struct fake_seated *fake_seat_live(struct fake_reservations *f, int64_t schedule, const struct seat_no *seat);
 
 #endif

@@ -113,9 +113,13 @@ static int close_stage(void **state)
 
 static struct payment_completed an_event(struct stage *s)
 {
-	struct payment_completed e = {
-		.event_id = uuid_v7(when_now_ms(), 0), .order_no = uuid_v7(when_now_ms(), 0), .user = s->next,
-		.schedule = SHOW, .amount_krw = AMOUNT, .occurred_at_ms = when_now_ms(), .seat = fake_seat_no((unsigned)s->next)};
+	struct payment_completed e = {.event_id = uuid_v7(when_now_ms(), 0),
+		.order_no = uuid_v7(when_now_ms(), 0),
+		.user = s->next,
+		.schedule = SHOW,
+		.amount_krw = AMOUNT,
+		.occurred_at_ms = when_now_ms(),
+		.seat = fake_seat_no((unsigned)s->next)};
 	strcpy(e.traceparent, TRACE);
 	s->next++;
 	return e;
@@ -132,8 +136,13 @@ static void put(struct stage *s, unsigned i, const struct payment_completed *e)
 {
 	s->batch.slots[i].confirm.event = *e;
 	s->batch.slots[i].fault = NULL;
-	s->batch.slots[i].letter = (struct dead_letter){
-		.key = "7:A-1", .key_len = 5, .value = "{}", .value_len = 2, .topic = "payment.completed", .partition = 4, .offset = i};
+	s->batch.slots[i].letter = (struct dead_letter){.key = "7:A-1",
+		.key_len = 5,
+		.value = "{}",
+		.value_len = 2,
+		.topic = "payment.completed",
+		.partition = 4,
+		.offset = i};
 }
 
 /* Until the batch has finished; false: it had not after `ms`. */
