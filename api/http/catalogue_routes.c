@@ -164,6 +164,10 @@ static int seats_counted(struct flow *f)
 
 	if (tk_failed(f->err)) return FLOW_END;
 	m = r->ask.found ? seating_map(r->x->app->seating, r->ask.schedule) : NULL;
+	if (r->ask.found && !m) {
+		f->err = TK_ERR(TK_UNAVAILABLE, "no fresh map");
+		return FLOW_END;
+	}
 	if (m) memcpy(r->remaining[r->at], m->remaining, sizeof m->remaining);
 	return ++r->at < r->shown ? COUNT_SEATS : FLOW_END;
 }

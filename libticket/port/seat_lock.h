@@ -49,20 +49,22 @@ struct seat_claim {
 	int64_t schedule, user, at_least_ms;
 	struct seat_no seat;
 	struct uuid order_no; /* in: a candidate; out: the hold's order */
-	bool renew;           /* the hold's order has ended (failed): take the candidate instead, without prolonging */
+	struct uuid ended;    /* an order of this hold that has ended: the candidate takes its place, without prolonging */
 	enum claim_verdict verdict;
 	bool first; /* the candidate was taken */
 	int64_t remaining_ms; /* of the hold, after prolonging */
 };
 
-/* Compare and delete. Unless `even_if_ordered`, a hold that has been claimed is left: its order must fail first. */
+/* Compare and delete. A hold that has an order is left, since that must fail first; unless it is the one that `ended`. */
 enum release_verdict { RELEASE_DONE, RELEASE_NOT_HELD, RELEASE_NOT_OWNED, RELEASE_ORDERED };
 struct seat_release {
 	struct port_call call;
 	int64_t schedule, user;
 	struct seat_no seat;
-	bool even_if_ordered;
+	struct uuid ended; /* nil: none */
+	bool only_ended;   /* nothing but the hold of that order, or else NOT_HELD */
 	enum release_verdict verdict;
+	struct uuid order_no; /* out: with RELEASE_ORDERED, the order in the way; nil when it is not known */
 };
 
 /* The user's holds of one schedule, by seat number. */

@@ -219,7 +219,7 @@ static void prolong(struct fake_seat_lock *f, const struct seat_claim *k, struct
 {
 	bool endless = lock->expires_ms == INT64_MAX;
 	int64_t least = endless && k->at_least_ms < FALLBACK_MS ? FALLBACK_MS : k->at_least_ms;
-	if (endless || (!k->renew && lock->expires_ms < f->now_ms + least)) lock->expires_ms = f->now_ms + least;
+	if (endless || (uuid_is_nil(&lock->order_no) && lock->expires_ms < f->now_ms + least)) lock->expires_ms = f->now_ms + least;
 }
 
 static struct tk_err do_claim(struct fake_seat_lock *f, struct port_call *c)
@@ -229,7 +229,7 @@ static struct tk_err do_claim(struct fake_seat_lock *f, struct port_call *c)
 	k->first = false;
 	k->verdict = claimable(f, k, lock);
 	if (k->verdict != CLAIM_OWN) return TK_NONE;
-	k->first = uuid_is_nil(&lock->order_no) || k->renew;
+	k->first = uuid_is_nil(&lock->order_no) || uuid_equal(&lock->order_no, &k->ended);
 	if (k->first) {
 		prolong(f, k, lock);
 		lock->order_no = k->order_no;
@@ -250,14 +250,18 @@ static enum release_verdict releasable(struct fake_seat_lock *f, const struct se
 	const struct fake_state *s = taken(f, k->schedule, &k->seat);
 	if (!lock) return RELEASE_NOT_HELD;
 	if (lock->user != k->user) return RELEASE_NOT_OWNED;
-	bool pending = s && s->kind == CLAIM_PENDING && s->user == k->user;
-	return (pending || !uuid_is_nil(&lock->order_no)) && !k->even_if_ordered ? RELEASE_ORDERED : RELEASE_DONE;
+	bool pending = s && s->kind == CLAIM_PENDING && s->user == k->user, ordered = !uuid_is_nil(&lock->order_no);
+	bool ended = ordered && uuid_equal(&lock->order_no, &k->ended);
+	if (k->only_ended && !ended) return RELEASE_NOT_HELD;
+	return (pending || ordered) && !ended ? RELEASE_ORDERED : RELEASE_DONE;
 }
 
 static struct tk_err do_release(struct fake_seat_lock *f, struct port_call *c)
 {
 	struct seat_release *k = container_of(c, struct seat_release, call);
 	k->verdict = releasable(f, k);
+	const struct fake_lock *lock = lock_find(f, k->schedule, &k->seat);
+	k->order_no = k->verdict == RELEASE_ORDERED ? lock->order_no : (struct uuid){0};
 	if (k->verdict == RELEASE_DONE) lock_delete(f, k->schedule, &k->seat);
 	return TK_NONE;
 }

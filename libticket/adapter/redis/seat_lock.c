@@ -74,11 +74,18 @@ static void hold(struct seat_lock *s, struct seat_hold *h)
 
 /* --- claim --- */
 
+/* Nil: the empty string. */
+static void arg_order(struct redis_args *a, const struct uuid *order_no)
+{
+	char text[UUID_TEXT];
+
+	uuid_text(text, order_no);
+	redis_arg(a, text, uuid_is_nil(order_no) ? 0 : UUID_TEXT - 1);
+}
+
 static void bind_claim(struct redis_args *a, struct port_call *c)
 {
 	const struct seat_claim *k = container_of(c, struct seat_claim, call);
-	char order[UUID_TEXT];
-	uuid_text(order, &k->order_no);
 	key_state(a, k->schedule);
 	key_users(a, k->schedule);
 	key_lock(a, k->schedule, k->seat.s);
@@ -86,8 +93,8 @@ static void bind_claim(struct redis_args *a, struct port_call *c)
 	redis_arg_int(a, k->user);
 	arg_seat(a, &k->seat);
 	redis_arg_int(a, k->at_least_ms);
-	redis_arg(a, order, UUID_TEXT - 1);
-	redis_arg_int(a, k->renew);
+	arg_order(a, &k->order_no);
+	arg_order(a, &k->ended);
 }
 
 static bool read_claim(struct seat_claim *k, const redisReply *reply)
@@ -127,16 +134,25 @@ static void bind_release(struct redis_args *a, struct port_call *c)
 	key_lock(a, k->schedule, k->seat.s);
 	redis_arg_int(a, k->user);
 	arg_seat(a, &k->seat);
-	redis_arg_int(a, k->even_if_ordered);
+	arg_order(a, &k->ended);
+	redis_arg_int(a, k->only_ended);
+}
+
+static bool read_release(struct seat_release *k, const redisReply *reply)
+{
+	size_t n;
+
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) return false;
+	const char *order = redis_reply_str(reply, 1, &n);
+	k->verdict = (enum release_verdict)redis_reply_int(reply, 0);
+	if (!uuid_parse(order, n, &k->order_no)) k->order_no = (struct uuid){0};
+	return k->verdict <= RELEASE_ORDERED;
 }
 
 static void release_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
 {
 	struct seat_release *k = container_of(c, struct seat_release, call);
-	if (!tk_failed(err)) {
-		if (reply->type != REDIS_REPLY_INTEGER || reply->integer > RELEASE_ORDERED) err = ODD_REPLY;
-		else k->verdict = (enum release_verdict)reply->integer;
-	}
+	if (!tk_failed(err) && !read_release(k, reply)) err = ODD_REPLY;
 	port_answer(c, err);
 }
 

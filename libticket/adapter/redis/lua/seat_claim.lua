@@ -1,6 +1,6 @@
 -- Is the hold the user's? The first claim gives it an order number and prolongs it, once.
 -- KEYS: seat:state:{S}, seat:users:{S}, seat:lock:{S}:SEAT
--- ARGV: run_id, user, seat, at least ms, candidate order number, '1' to renew
+-- ARGV: run_id, user, seat, at least ms, candidate order number, an order of this hold that has ended or ''
 -- Gives {verdict}, the number of enum claim_verdict, and for OWN {0, first, ms left, order number}.
 local call, user, seat = redis.call, ARGV[2], ARGV[3]
 local OWN, NOT_OWNED, IS_SOLD, IS_TAKEN, NOT_LOADED = 0, 1, 2, 3, 4
@@ -15,13 +15,13 @@ end
 if call('GET', KEYS[3]) ~= user then return {NOT_OWNED} end
 
 --include user_seats
-local left, least, renew = call('PTTL', KEYS[3]), tonumber(ARGV[4]), ARGV[6] == '1'
+local left, least = call('PTTL', KEYS[3]), tonumber(ARGV[4])
 if left < 0 then least = math.max(least, FALLBACK_MS) end
 local seats = load_seats(KEYS[2], user)
 local entry = seats[seat] or {}
-if entry[2] and not renew then return {OWN, 0, left, entry[2]} end
+if entry[2] and entry[2] ~= ARGV[6] then return {OWN, 0, left, entry[2]} end
 
-local prolong = left < least and (left < 0 or not renew)
+local prolong = left < least and (left < 0 or not entry[2])
 if prolong then left = least end
 if type(entry[1]) ~= 'string' then
 	local time = call('TIME')
