@@ -138,7 +138,7 @@ confirmed() {
   curl -sf -m 2 "http://$TICKET_CONSUMER_HTTP_ADDR/metrics" | sed -n 's/^ticket_confirmations_total{result="confirmed"} //p' || echo 0
 }
 sql_alone() { # NAME
-  "$BIN/bench_confirm_sql" "$TICKET_DATABASE_URL" 5 1000 >"$WORK/$1.json" || die "bench_confirm_sql failed"
+  "$BIN/bench_confirm_sql" "$DATABASE" 5 1000 >"$WORK/$1.json" || die "bench_confirm_sql failed"
 }
 # Approved orders, as the API leaves them, and their events in the log.
 events_prepare() {
@@ -153,7 +153,7 @@ events_prepare() {
       SELECT order_no, user_id, amount, 'CARD', 'APPROVED', gen_random_uuid() FROM o RETURNING event_id, order_no)
     SELECT p.event_id, o.order_no, o.user_id, o.schedule_id, o.seat_no, o.amount FROM p JOIN o USING (order_no)" -F ' ' >"$WORK/events"
   sql -c 'VACUUM ANALYZE payment_order, payment, reservation, inbox' -c CHECKPOINT
-  "$BIN/bench_publish" "$TICKET_KAFKA_BROKERS" "$TICKET_TOPIC_PAYMENT" <"$WORK/events" >"$WORK/publish.json" || die "not all events were published"
+  "$BIN/bench_publish" "$BROKERS" payment.completed <"$WORK/events" >"$WORK/publish.json" || die "not all events were published"
 }
 # Sampled between the first and the last event, so that neither the start nor the rebalance counts.
 consumer_timed() {

@@ -43,6 +43,7 @@ bench_up() {
     tail -n 20 "$RUN/log/up.log" >&2
     die "the stack did not come up"
   }
+  DATABASE=postgresql://127.0.0.1:$TICKET_PG_PORT/ticket BROKERS=127.0.0.1:$TICKET_KAFKA_PORT
   REDIS=(redis-cli -p "$TICKET_REDIS_PORT")
   # A rewrite of the file at some moment would be measured in one round and not in the next.
   "${REDIS[@]}" config set auto-aof-rewrite-percentage 0 >/dev/null

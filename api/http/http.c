@@ -1,6 +1,7 @@
 #include "api/http/http.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -23,7 +24,9 @@ enum {
 	TICK_MS = 100,
 	BACKLOG = 4096,
 	ACCEPTS_A_TURN = 256,
-	RUNS_A_TURN = 4
+	RUNS_A_TURN = 4,
+	BURST_BLOCKS = 1024, /* of arenas, freed since the last look: a burst was there */
+	BURST_OVER = 64      /* requests under way, at most */
 };
 
 /* --- connections and their deadlines --- */
@@ -166,6 +169,16 @@ static bool before_sleep(struct hook *hook)
 	return true;
 }
 
+/* What a burst of requests needed goes back to the system when it is over; before, that would only cost time. */
+static void give_back_memory(struct http *h)
+{
+	size_t *freed = &h->app->arenas.freed;
+
+	if (*freed < BURST_BLOCKS || h->busy > BURST_OVER) return;
+	*freed = 0;
+	malloc_trim(0);
+}
+
 static void on_tick(struct timer *t)
 {
 	struct http *h = container_of(t, struct http, tick);
@@ -173,6 +186,7 @@ static void on_tick(struct timer *t)
 
 	reap(&h->arriving, now_ms);
 	reap(&h->idle, now_ms);
+	give_back_memory(h);
 	turn(h);
 	timer_arm(h->app->loop, t, now_ms + TICK_MS);
 }
