@@ -17,6 +17,7 @@
 #include "adapter/pg/pg.h"
 #include "adapter/redis/client.h"
 #include "adapter/redis/seat_lock.h"
+#include "adapter/settings_check.h"
 #include "api/http/auth.h"
 #include "api/http/http.h"
 #include "api/http/rate_limit.h"
@@ -230,8 +231,7 @@ static void wire_backstage(struct daemon *d)
 	p->metrics = metrics_sheet_create();
 	d->pg = p->loop ? pg_create(p->loop, &pg, p->metrics) : NULL;
 	d->redis = p->loop ? redis_create(p->loop, &redis, p->metrics) : NULL;
-	if (!d->redis) refuse_start("TICKET_REDIS_URL is no redis:// address");
-	if (!d->pg) refuse_start("TICKET_DATABASE_URL is no database address");
+	if (!d->redis || !d->pg) refuse_start(strerror(errno));
 	redis_seat_lock_init(&d->seats, d->redis);
 	p->seats = &d->seats.port;
 	p->catalogue = pg_catalogue_create(d->pg);
@@ -267,7 +267,7 @@ static void wire_shards(struct daemon *d)
 			.producer = d->producer,
 			.rate_limit = d->rate_limit,
 			.listen_fd = listen_or_refuse(&d->config.http_addr, false),
-			.database_connections = each < 2 ? 2 : each,
+			.database_connections = each,
 			.misfit = refuse_start,
 		};
 		d->shards[d->shard_count] = shard_create(&s);
@@ -350,7 +350,7 @@ int main(int argc, char **argv)
 		print_help();
 		return 0;
 	}
-	if (!config_load(&d.config, FOR_API, NULL, why, sizeof why)) {
+	if (!config_load(&d.config, FOR_API, NULL, why, sizeof why) || !settings_check(&d.config, why, sizeof why)) {
 		LOG(start_refused, LF_S("why", why));
 		return EXIT_SETTING;
 	}
