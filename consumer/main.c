@@ -17,6 +17,7 @@
 #include "adapter/pg/reservations.h"
 #include "adapter/redis/client.h"
 #include "adapter/redis/seat_lock.h"
+#include "adapter/settings_check.h"
 #include "poll_loop.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
@@ -31,8 +32,10 @@ enum {
 	STOP_BOUND_MS = 15000, /* a batch ends by its adapters' deadlines long before, unless a server is away */
 	FLUSH_MS = 5000,
 	PARTITIONS_MAX = 1024,
-	FAST_CONNECTIONS = 2, /* one for each batch under way */
-	SLOW_CONNECTIONS = 1
+	FAST_CONNECTIONS = 2, /* so many batches in the database at once; the others wait for Redis and Kafka */
+	SLOW_CONNECTIONS = 1,
+	/* Nobody waits for a batch of 1,000 as a client waits for an answer; one that never fits its deadline never ends. */
+	DATABASE_TIMEOUT_MIN_MS = 10000
 };
 
 /* --- command line --- */
@@ -299,7 +302,8 @@ static void start_servers(struct daemon *d)
 		.url = d->config.database_url,
 		.application_name = "ticket-consumer",
 		.connections = {[PG_FAST] = FAST_CONNECTIONS, [PG_SLOW] = SLOW_CONNECTIONS},
-		.timeout_ms = d->config.database_timeout_ms,
+		.timeout_ms = d->config.database_timeout_ms < DATABASE_TIMEOUT_MIN_MS ? DATABASE_TIMEOUT_MIN_MS
+																			  : d->config.database_timeout_ms,
 	};
 	const struct redis_settings redis = {.url = d->config.redis_url, .timeout_ms = d->config.redis_timeout_ms};
 	d->pg = pg_create(d->loop, &pg, d->metrics);
@@ -373,7 +377,7 @@ int main(int argc, char **argv)
 		print_help();
 		return 0;
 	}
-	if (!config_load(&d.config, FOR_CONSUMER, NULL, why, sizeof why)) {
+	if (!config_load(&d.config, FOR_CONSUMER, NULL, why, sizeof why) || !settings_check(&d.config, why, sizeof why)) {
 		LOG(start_refused, LF_S("why", why));
 		return EXIT_SETTING;
 	}
