@@ -258,9 +258,24 @@ def test_junk_ends_the_connection_and_harms_nobody(http, junk):
 
 
 @pytest.mark.parametrize("path", ["/%zz", "/concerts?limit=%zz", "/concerts?cursor=%ff", "/%2e%2e/%2e%2e/etc/passwd", "/../concerts",
-                                  "/schedules/2%2Fseats", "/concerts?" + "a=b&" * 1000, "/?" + "a" * 2000, "/concerts?limit"])
+                                  "/schedules/2%2Fseats", "/concerts?" + "a=b&" * 50, "/?" + "a" * 2000, "/concerts?limit"],
+                         ids=lambda p: p[:24])
 def test_odd_urls_are_answered(http, path):
     assert 200 <= http.get(path).status < 500
+
+
+def test_a_thousand_arguments_are_answered_or_cut_off(http):
+    got = answers(http.raw(raw_request(b"GET /concerts?" + b"a=b&" * 1000 + b" HTTP/1.1", (b"Host: x", b"Connection: close"))))
+    assert not got or got[0].status in (200, 400, 414, 431)
+    assert http.get("/livez").status == 200
+
+
+def test_long_headers_take_no_longer_than_short_ones(http):
+    """Twenty of 6 KB each: a token with many claims, or a browser's cookies."""
+    start = time.monotonic()
+    for _ in range(20):
+        assert http.get("/concerts", {"Cookie": "c" * 6000}).status in (200, 431)
+    assert time.monotonic() - start < 15
 
 
 def test_requests_one_after_the_other_on_one_connection(http):
