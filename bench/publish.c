@@ -26,12 +26,12 @@ static void die(const char *what)
 	exit(2);
 }
 
-static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, bool ok)
+static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, enum delivery d)
 {
 	struct publish *p = ctx;
 
 	(void)event_id, (void)tag;
-	if (ok) p->delivered++;
+	if (d == DELIVERY_DONE) p->delivered++;
 	else p->failed++;
 }
 

@@ -223,6 +223,16 @@ static void parked(void *ctx, const struct event_slot *s)
 		LF_I("offset", s->letter.offset));
 }
 
+static void letter_cut(void *ctx, const struct event_slot *s)
+{
+	const struct dead_letter *l = &s->letter;
+	(void)ctx;
+	if (l->cut == LETTER_CUTS)
+		LOG(letter_lost, LF_S("reason", l->reason), LF_I("partition", l->partition), LF_I("offset", l->offset));
+	else
+		LOG(letter_truncated, LF_I("partition", l->partition), LF_I("offset", l->offset), LF_I("bytes", l->value_len));
+}
+
 static void retried(void *ctx, struct tk_err err, unsigned events)
 {
 	(void)ctx;
@@ -235,11 +245,11 @@ static void mended(void *ctx, int64_t schedule)
 	LOG(copy_repaired, LF_I("schedule", schedule));
 }
 
-static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, bool ok)
+static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, enum delivery d)
 {
 	struct poll_loop *p = ctx;
 	(void)event_id;
-	event_batch_delivered(&p->work[tag >> 32].batch, tag, ok);
+	event_batch_delivered(&p->work[tag >> 32].batch, tag, d);
 }
 
 /* --- the whole --- */
@@ -252,7 +262,7 @@ static void *must(void *p)
 
 static void init_work(struct poll_loop *p)
 {
-	const struct event_batch_owner owner = {batch_finished, copy_lost, parked, retried, p};
+	const struct event_batch_owner owner = {batch_finished, copy_lost, parked, letter_cut, retried, p};
 	for (unsigned i = 0; i < BATCHES; i++) {
 		event_batch_init(&p->work[i].batch, i, p->batch_max, &p->ports, &owner);
 		p->work[i].messages = must(calloc(p->batch_max, sizeof(struct kafka_message)));

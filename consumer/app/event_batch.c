@@ -47,6 +47,7 @@ static void park(struct event_slot *s, const char *reason)
 	struct event_batch *b = s->batch;
 	s->confirm.outcome = CONFIRM_PARKED;
 	s->letter.reason = reason;
+	s->letter.cut = LETTER_WHOLE;
 	s->out = OUT_WAITS;
 	s->decided = true;
 	if (b->owner.parked) b->owner.parked(b->owner.ctx, s);
@@ -138,12 +139,31 @@ static void copy(struct event_batch *b)
 
 /* --- what follows: Kafka --- */
 
+/* The topic's limit is no passing trouble: all partitions would wait for this letter for ever. */
+static void cut_letter(struct event_slot *s)
+{
+	struct event_batch *b = s->batch;
+	s->letter.cut++;
+	s->out = s->letter.cut == LETTER_CUTS ? OUT_DONE : OUT_WAITS;
+	if (b->owner.cut) b->owner.cut(b->owner.ctx, s);
+}
+
+static bool is_refused_letter(const struct event_slot *s, bool refused)
+{
+	return refused && s->confirm.outcome == CONFIRM_PARKED;
+}
+
+/* False: not now. */
 static bool publish(struct event_batch *b, struct event_slot *s)
 {
 	struct event_out *out = b->ports.event_out;
 	uint64_t tag = (uint64_t)b->id << 32 | (uint64_t)(s - b->slots);
 	struct tk_err err = s->confirm.outcome == CONFIRM_PARKED ? out->publish_dead_letter(out, &s->letter, tag)
 															 : out->publish_reservation(out, &s->confirm.decided, tag);
+	if (is_refused_letter(s, err.kind == TK_INVALID)) {
+		cut_letter(s);
+		return s->out == OUT_DONE || publish(b, s);
+	}
 	if (tk_failed(err)) {
 		b->trouble = err;
 		return false;
@@ -161,13 +181,15 @@ static void publish_all(struct event_batch *b)
 	if (refused) try_again(b, refused);
 }
 
-void event_batch_delivered(struct event_batch *b, uint64_t tag, bool ok)
+void event_batch_delivered(struct event_batch *b, uint64_t tag, enum delivery d)
 {
 	struct event_slot *s = &b->slots[(uint32_t)tag];
+	bool cut = is_refused_letter(s, d == DELIVERY_REFUSED) && !b->given_up;
 	b->publishing--;
-	s->out = ok ? OUT_DONE : OUT_WAITS;
-	if (!ok) {
-		b->trouble = TK_ERR(TK_UNAVAILABLE, "Kafka did not take an event");
+	s->out = d == DELIVERY_DONE ? OUT_DONE : OUT_WAITS;
+	if (cut) cut_letter(s);
+	if (s->out == OUT_WAITS && !(cut && publish(b, s))) {
+		if (!cut) b->trouble = TK_ERR(TK_UNAVAILABLE, "Kafka did not take an event");
 		try_again(b, 1);
 	}
 	finish_if_done(b);

@@ -3,7 +3,7 @@
  *     DECIDING   every event's confirm_reservation at once, so that they share their statements; what could not be
  *                decided (the database is away) is tried again, with backoff, for as long as it takes
  *     FOLLOWING  after all have been committed: the copies in Redis in one call; announcements and dead letters to
- *                Kafka, again until the broker has them
+ *                Kafka, again until the broker has them; a letter that it refuses for good goes cut
  *     finished   the offsets may be stored
  *
  * Redis away does not stop a batch: the schedules are reported by `copy_lost` and mended by others. Kafka away does.
@@ -45,6 +45,7 @@ struct event_batch_owner {
 	void (*copy_lost)(void *ctx, int64_t schedule);
 	/* For the log; may be NULL. */
 	void (*parked)(void *ctx, const struct event_slot *s);
+	void (*cut)(void *ctx, const struct event_slot *s); /* its letter is too large; LETTER_CUTS: given up, at any size */
 	void (*retried)(void *ctx, struct tk_err err, unsigned events);
 	void *ctx;
 };
@@ -75,7 +76,7 @@ void event_batch_finish(struct event_batch *b); /* when it is idle, or given up 
 void event_batch_start(struct event_batch *b, unsigned count);
 
 /* The report of something that a batch with the id `tag >> 32` has published. */
-void event_batch_delivered(struct event_batch *b, uint64_t tag, bool ok);
+void event_batch_delivered(struct event_batch *b, uint64_t tag, enum delivery d);
 
 /* Nothing is tried again any more; `finished` may never come. */
 void event_batch_give_up(struct event_batch *b);

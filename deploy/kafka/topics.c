@@ -1,10 +1,11 @@
 /* topics: makes sure that a broker has the topics given, and says so when it can be used.
  *
- *     topics BROKERS NAME:PARTITIONS...
+ *     topics BROKERS NAME:PARTITIONS[:SETTING=VALUE]...
  *
  * Waits up to 5 s for the broker, creates what is missing, prints each name that it created, and returns when every
  * partition has a leader; who starts a broker asks until it is so. A topic with fewer partitions than asked for is left
- * alone and is an error: adding some would send a key to another partition and lose its order.
+ * alone and is an error: adding some would send a key to another partition and lose its order. The setting is for a
+ * topic that is created; those of one that is there are left alone.
  * Exit 0 when all are there, 1 when not, 2 when they can't be: bad usage, or too few partitions.
  *
  * In C because script/up asks on every run: Kafka's own tool takes a second of JVM for each question. */
@@ -20,6 +21,8 @@ enum { DEADLINE_MS = 5000, CALL_MS = 2000, PAUSE_MS = 50, MAX_TOPICS = 16 };
 struct topic {
     char name[250];
     int partitions;
+    char setting[64];
+    const char *value; /* NULL: the broker's defaults */
     bool exists, ready;
 };
 
@@ -31,19 +34,29 @@ static long long now_ms(void) {
     return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
+static bool setting_parse(struct topic *t, const char *arg) {
+    const char *equals = strchr(arg, '=');
+    if (!equals || equals == arg || (size_t)(equals - arg) >= sizeof t->setting) {
+        return false;
+    }
+    memcpy(t->setting, arg, (size_t)(equals - arg));
+    t->value = equals + 1;
+    return true;
+}
+
 static bool topic_parse(struct topic *t, const char *arg) {
-    const char *colon = strrchr(arg, ':');
+    const char *colon = strchr(arg, ':');
     if (!colon || colon == arg || (size_t)(colon - arg) >= sizeof t->name) {
         return false;
     }
     char *end;
     long n = strtol(colon + 1, &end, 10);
-    if (*end || n < 1 || n > 10000) {
+    if ((*end && *end != ':') || n < 1 || n > 10000) {
         return false;
     }
     *t = (struct topic){ .partitions = (int)n };
     memcpy(t->name, arg, (size_t)(colon - arg));
-    return true;
+    return !*end || setting_parse(t, end + 1);
 }
 
 static bool all_led(const rd_kafka_metadata_topic_t *m) {
@@ -87,6 +100,10 @@ static void topic_create(rd_kafka_t *rk, rd_kafka_queue_t *q, struct topic *t) {
     rd_kafka_NewTopic_t *nt = rd_kafka_NewTopic_new(t->name, t->partitions, 1, errstr, sizeof errstr);
     if (!nt) {
         fprintf(stderr, "topic %s: %s\n", t->name, errstr);
+        exit(2);
+    }
+    if (t->value && rd_kafka_NewTopic_set_config(nt, t->setting, t->value)) {
+        fprintf(stderr, "topic %s: no setting %s\n", t->name, t->setting);
         exit(2);
     }
     rd_kafka_CreateTopics(rk, &nt, 1, NULL, q);
@@ -141,12 +158,12 @@ int main(int argc, char **argv) {
     struct topic topics[MAX_TOPICS];
     int n = argc - 2;
     if (n < 1 || n > MAX_TOPICS) {
-        fprintf(stderr, "usage: topics BROKERS NAME:PARTITIONS...\n");
+        fprintf(stderr, "usage: topics BROKERS NAME:PARTITIONS[:SETTING=VALUE]...\n");
         return 2;
     }
     for (int i = 0; i < n; i++) {
         if (!topic_parse(&topics[i], argv[i + 2])) {
-            fprintf(stderr, "topics: '%s' is not NAME:PARTITIONS\n", argv[i + 2]);
+            fprintf(stderr, "topics: '%s' is not NAME:PARTITIONS[:SETTING=VALUE]\n", argv[i + 2]);
             return 2;
         }
     }

@@ -47,6 +47,7 @@ static void create_topics(struct world *w)
 		rd_kafka_NewTopic_new(w->dead_letter, 1, 1, why, sizeof why),
 		rd_kafka_NewTopic_new(w->reservation, 1, 1, why, sizeof why),
 	};
+	assert_int_equal(rd_kafka_NewTopic_set_config(topic[1], "max.message.bytes", "16777216"), 0); /* as script/up does */
 	rd_kafka_CreateTopics(rk, topic, 3, NULL, q);
 	rd_kafka_event_t *done = rd_kafka_queue_poll(q, PATIENCE_MS);
 	assert_non_null(done);
@@ -96,15 +97,15 @@ static struct world *need_broker(void **state)
 /* --- sending ------------------------------------------------------------------------------------------------- */
 
 struct reports {
-	int good, bad;
+	int good, bad, refused;
 	uint64_t tags; /* their sum */
 	struct uuid last;
 };
 
-static void count_report(void *ctx, const struct uuid *event_id, uint64_t tag, bool ok)
+static void count_report(void *ctx, const struct uuid *event_id, uint64_t tag, enum delivery d)
 {
 	struct reports *r = ctx;
-	*(ok ? &r->good : &r->bad) += 1;
+	*(d == DELIVERY_DONE ? &r->good : d == DELIVERY_REFUSED ? &r->refused : &r->bad) += 1;
 	r->tags += tag;
 	r->last = *event_id;
 }
@@ -336,6 +337,69 @@ static void a_dead_letter_keeps_what_came(void **state)
 	header_is(r.kept.headers, "dlq.partition", "23");
 	header_is(r.kept.headers, "dlq.offset", "9876543210");
 	close_reader(&r);
+}
+
+/* Bytes that no compression makes fewer. */
+static char *noise(size_t n)
+{
+	char *bytes = malloc(n);
+	uint64_t x = 88172645463325252;
+	assert_non_null(bytes);
+	for (size_t i = 0; i < n; i++) {
+		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+		bytes[i] = (char)x;
+	}
+	return bytes;
+}
+
+static void a_letter_may_be_larger_than_any_payment(void **state)
+{
+	enum { LARGE = 5 << 20 };
+	struct world *w = need_broker(state);
+	struct reports reports = {0};
+	struct reader r = {.keeps = true};
+	char *value = noise(LARGE);
+	struct dead_letter d = {.value = value, .value_len = LARGE, .reason = "not_json", .topic = "t"};
+	open_producer(w, &reports, w->brokers, 0);
+	assert_false(tk_failed(w->out->publish_dead_letter(w->out, &d, 0)));
+	turn_until(w, &reports.good, 1);
+	open_reader(&r, w, w->dead_letter);
+	turn_until(w, &r.count, 1);
+	assert_int_equal(r.kept.value_len, LARGE);
+	assert_memory_equal(r.kept.value, value, LARGE);
+	close_reader(&r);
+	free(value);
+}
+
+static void a_letter_too_large_for_its_topic_is_refused_and_goes_cut(void **state)
+{
+	enum { HUGE = 17 << 20 };
+	struct world *w = need_broker(state);
+	struct reports reports = {0};
+	struct reader r = {.keeps = true};
+	char *value = noise(HUGE);
+	rd_kafka_headers_t *came = rd_kafka_headers_new(1);
+	rd_kafka_header_add(came, "x", -1, "y", 1);
+	struct dead_letter d = {.key = "k", .key_len = 1, .value = value, .value_len = HUGE, .reason = "not_json", .topic = "t",
+		.headers = came};
+	open_producer(w, &reports, w->brokers, 0);
+	assert_false(tk_failed(w->out->publish_dead_letter(w->out, &d, 0)));
+	turn_until(w, &reports.refused, 1);
+	assert_true(w->out->reachable(w->out));
+	for (d.cut = LETTER_WITHOUT_VALUE; d.cut < LETTER_CUTS; d.cut++) {
+		assert_false(tk_failed(w->out->publish_dead_letter(w->out, &d, 0)));
+		turn_until(w, &reports.good, (int)d.cut);
+	}
+	rd_kafka_headers_destroy(came);
+	open_reader(&r, w, w->dead_letter);
+	turn_until(w, &r.count, 2);
+	assert_null(r.kept.value);
+	assert_memory_equal(r.kept.key, "k", 1);
+	assert_int_equal(rd_kafka_header_cnt(r.kept.headers), 6);
+	header_is(r.kept.headers, "dlq.truncated", "17825792");
+	header_is(r.kept.headers, "dlq.reason", "not_json");
+	close_reader(&r);
+	free(value);
 }
 
 static void null_and_empty_stay_apart(void **state)
@@ -629,6 +693,8 @@ int main(void)
 		TEST(a_payment_arrives_as_the_contract_says),
 		TEST(a_decision_has_its_own_topic),
 		TEST(a_dead_letter_keeps_what_came),
+		TEST(a_letter_may_be_larger_than_any_payment),
+		TEST(a_letter_too_large_for_its_topic_is_refused_and_goes_cut),
 		TEST(null_and_empty_stay_apart),
 		TEST(each_loop_gets_its_own_reports),
 		TEST(a_stop_flushes_and_takes_nothing_more),

@@ -33,7 +33,7 @@ struct stage {
 	struct fake_catalogue catalogue;
 	struct mend_copies mend;
 	struct event_batch batch;
-	unsigned finished, parked, retried;
+	unsigned finished, parked, cut, retried;
 	int64_t lost[MAX]; /* schedules */
 	unsigned lost_count;
 	bool silent; /* Kafka reports nothing */
@@ -56,18 +56,23 @@ static void parked(void *ctx, const struct event_slot *slot)
 	(void)slot;
 	((struct stage *)ctx)->parked++;
 }
+static void cut(void *ctx, const struct event_slot *slot)
+{
+	(void)slot;
+	((struct stage *)ctx)->cut++;
+}
 static void retried(void *ctx, struct tk_err err, unsigned events)
 {
 	assert_true(tk_failed(err));
 	assert_true(events > 0);
 	((struct stage *)ctx)->retried++;
 }
-static void delivered(void *ctx, const struct uuid *id, uint64_t tag, bool ok)
+static void delivered(void *ctx, const struct uuid *id, uint64_t tag, enum delivery d)
 {
 	struct stage *s = ctx;
 	(void)id;
 	assert_int_equal(tag >> 32, 3);
-	event_batch_delivered(&s->batch, tag, ok);
+	event_batch_delivered(&s->batch, tag, d);
 }
 
 static int open_stage(void **state)
@@ -88,7 +93,7 @@ static int open_stage(void **state)
 	s->mend.loop = s->loop;
 	const struct event_ports ports = {
 		.reservations = &s->db.port, .seat_lock = &s->seats.port, .event_out = &s->events.port, .loop = s->loop};
-	const struct event_batch_owner owner = {finished, copy_lost, parked, retried, s};
+	const struct event_batch_owner owner = {finished, copy_lost, parked, cut, retried, s};
 	event_batch_init(&s->batch, 3, MAX, &ports, &owner);
 	*state = s;
 	return 0;
@@ -456,6 +461,52 @@ static void a_dead_letter_topic_that_is_away_holds_the_batch(void **state)
 	assert_int_equal(published(s, FAKE_DEAD_LETTER), 1);
 }
 
+/* By the broker, or by publish itself: whole, then without its value, then bare; and then the batch goes on. */
+static void a_letter_that_is_too_large_goes_cut_and_stops_nothing(void **state)
+{
+	struct stage *s = *state;
+	static const char BIG[1000] = "{";
+	const struct {
+		size_t limit;
+		unsigned cuts;
+	} step[] = {{500, 1}, {3, 2}};
+	for (int k = 0; k < 4; k++) {
+		struct payment_completed e = a_purchase(s);
+		s->events.count = s->cut = s->retried = 0;
+		s->events.too_large = step[k / 2].limit;
+		s->events.too_large_here = k % 2;
+		put(s, 0, &e);
+		put(s, 1, &e);
+		s->batch.slots[0].fault = "not_json";
+		s->batch.slots[0].letter.value = BIG;
+		s->batch.slots[0].letter.value_len = sizeof BIG;
+		event_batch_start(&s->batch, 2);
+		assert_true(run(s, 5000));
+		assert_paid_once(s, &e);
+		assert_int_equal(s->cut, step[k / 2].cuts);
+		assert_int_equal(s->retried, 0);
+		assert_int_equal(s->batch.slots[0].letter.cut, step[k / 2].cuts);
+		assert_int_equal(published(s, FAKE_DEAD_LETTER), k % 2 ? 1 : 1 + step[k / 2].cuts);
+	}
+}
+
+static void a_letter_refused_at_any_size_is_given_up(void **state)
+{
+	struct stage *s = *state;
+	struct payment_completed e = an_event(s);
+	put(s, 0, &e);
+	s->batch.slots[0].letter.cut = LETTER_WHOLE;
+	event_batch_start(&s->batch, 1);
+	for (int i = 0; i < 50 && s->batch.busy; i++) {
+		loop_turn(s->loop, 5);
+		for (unsigned k = 0; k < s->events.count; k++) s->events.event[k].delivery = DELIVERY_REFUSED;
+		fake_event_out_report(&s->events);
+	}
+	assert_false(s->batch.busy);
+	assert_int_equal(s->cut, LETTER_CUTS);
+	assert_int_equal(published(s, FAKE_DEAD_LETTER), LETTER_CUTS);
+}
+
 static void given_up_it_asks_for_nothing_more(void **state)
 {
 	struct stage *s = *state;
@@ -490,6 +541,8 @@ int main(void)
 		T(what_kafka_refuses_or_loses_is_published_again),
 		T(a_dead_letter_is_the_message_as_it_came),
 		T(a_dead_letter_topic_that_is_away_holds_the_batch),
+		T(a_letter_that_is_too_large_goes_cut_and_stops_nothing),
+		T(a_letter_refused_at_any_size_is_given_up),
 		T(given_up_it_asks_for_nothing_more),
 	};
 	return cmocka_run_group_tests_name("confirm_reservation", tests, NULL, NULL);

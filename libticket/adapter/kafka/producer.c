@@ -18,8 +18,8 @@ enum {
 	PURGE_MS = 5000,
 	SOURCE_TEXT = 256,
 	WHY_TEXT = 256,
-	/* Above a broker's 1 MiB, so that the largest event fits with the headers of a dead letter. */
-	MESSAGE_MAX_BYTES = 4 << 20,
+	/* The most that librdkafka allows: a broker counts compressed bytes, so that it alone knows what is too large. */
+	MESSAGE_MAX_BYTES = 1000000000,
 };
 
 struct kafka_producer {
@@ -52,13 +52,25 @@ static void set_reachable(struct kafka_producer *p, bool reachable)
 	if (p->set.reachable_changed) p->set.reachable_changed(p->set.ctx, reachable);
 }
 
+static enum delivery judge_report(rd_kafka_resp_err_t err)
+{
+	switch (err) {
+	case RD_KAFKA_RESP_ERR_NO_ERROR: return DELIVERY_DONE;
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+	case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_INVALID_RECORD: return DELIVERY_REFUSED;
+	default: return DELIVERY_FAILED;
+	}
+}
+
 static void reported(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
 	struct kafka_producer *p = opaque;
 	struct kafka_report *r = m->_private;
 	struct kafka_outbox *o = r->owner;
 	(void)rk;
-	r->ok = m->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+	r->delivery = judge_report(m->err);
 	r->next = NULL;
 	if (!o->first) {
 		o->first = r;
@@ -68,7 +80,7 @@ static void reported(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 		o->last->next = r;
 	}
 	o->last = r;
-	if (r->ok)
+	if (r->delivery != DELIVERY_FAILED)
 		set_reachable(p, true);
 	else if (kafka_means_away(m->err))
 		set_reachable(p, false);

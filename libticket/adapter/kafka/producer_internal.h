@@ -16,7 +16,7 @@ struct kafka_report {
 	struct kafka_outbox *owner;
 	struct uuid event_id;
 	uint64_t tag;
-	bool ok;
+	enum delivery delivery;
 };
 
 /* The part of an event_out that the producer's thread works on. */
