@@ -55,7 +55,7 @@ insert_alone() {
 }
 row_ready() {
   local w p
-  sql -c 'DROP TABLE IF EXISTS bench_order; CREATE TABLE bench_order (LIKE payment_order INCLUDING ALL)'
+  sql -c 'CREATE TABLE bench_order (LIKE payment_order INCLUDING ALL)'
   cat >"$WORK/insert.sql" <<'END'
 \set user random(1, 100000000)
 \set seat random(1, 50000)
@@ -110,7 +110,7 @@ row_seat_map() {
 row_visible() {
   orders_ensure $((PAID + 300))
   settle
-  tail -n +$((PAID + 1)) "$WORK/orders" | head -n 300 >"$WORK/requests"
+  sed -n "$((PAID + 1)),$((PAID + 300))p" "$WORK/orders" >"$WORK/requests"
   PAID=$((PAID + 300))
   "$BIN/bench_until_paid" "$TICKET_HTTP_ADDR" <"$WORK/requests" >"$WORK/visible.json" || die "visible: not all became PAID"
   result visible "mock-success → PAID visible, p99" "$(jq '.latency_us.p99 / 1000' "$WORK/visible.json")" null null 60 25 LESS ms \
@@ -146,7 +146,7 @@ events_prepare() {
       INSERT INTO payment_order (order_no, user_id, schedule_id, seat_no, amount, approved_at, rev, expires_at)
       SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint + n / 50), 12, '0') || '7' ||
               lpad(to_hex(s % 4096), 3, '0') || '8' || substr(md5(random()::text || n), 1, 15))::uuid,
-          $FIRST_USER + n, s, 'E-' || (n * 7919 % $SEATS_EACH + 1), 90000, now(), nextval('seat_rev'), now() + interval '1 hour'
+          $FIRST_USER + n, s, 'E-' || (n % $SEATS_EACH * 7919 % $SEATS_EACH + 1), 90000, now(), nextval('seat_rev'), now() + interval '1 hour'
       FROM generate_series(0, $EVENTS - 1) n, LATERAL (SELECT $1 + n / $SEATS_EACH) AS x (s) ORDER BY n
       RETURNING *), p AS (
       INSERT INTO payment (order_no, user_id, amount, method, status, event_id)

@@ -128,8 +128,7 @@ ready_requests() { # COUNT
 }
 pay_requests() { # COUNT
   orders_ensure $((PAID + $1))
-  tail -n +$((PAID + 1)) "$WORK/orders" | head -n "$1" |
-    sed 's/.*/POST \/payment\/mock-success {"orderNo":"&"}/' >"$WORK/requests"
+  sed -n "$((PAID + 1)),$((PAID + $1))s/.*/POST \/payment\/mock-success {\"orderNo\":\"&\"}/p" "$WORK/orders" >"$WORK/requests"
   PAID=$((PAID + $1))
 }
 # What no row has made before, made without being measured.
