@@ -16,7 +16,7 @@
 #include "runtime/err.h"
 
 enum delivery {
-	DELIVERY_DONE,   /* the broker has it */
+	DELIVERY_DONE,	 /* the broker has it */
 	DELIVERY_FAILED, /* nobody knows; again, later */
 	DELIVERY_REFUSED /* the broker does not take such a message (its size, its form): the same again would be refused again */
 };

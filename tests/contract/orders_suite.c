@@ -42,7 +42,7 @@ static struct order_ready ready_call(int64_t user, int64_t schedule, const char 
 		.amount_krw = PRICE,
 		.remaining_ms = HOLD_MS,
 		.limit = LIMIT,
-		.verdict = (enum ready_verdict)-1,
+		.verdict = (enum ready_verdict) - 1,
 	};
 }
 
@@ -77,7 +77,7 @@ static struct order_approve approve_call(struct uuid order_no, int64_t user)
 		.payment_id = some_uuid(),
 		.event_id = some_uuid(),
 		.user = user,
-		.verdict = (enum approve_verdict)-1,
+		.verdict = (enum approve_verdict) - 1,
 	};
 	memcpy(p.traceparent, TRACE, sizeof TRACE);
 	return p;
@@ -101,7 +101,7 @@ static enum approve_verdict approve_verdict(struct orders_world *w, struct uuid 
 
 static struct order_fail ask_fail(struct orders_world *w, struct uuid order_no, int64_t user, const char *reason)
 {
-	struct order_fail f = {.order_no = order_no, .user = user, .reason = reason, .verdict = (enum fail_verdict)-1};
+	struct order_fail f = {.order_no = order_no, .user = user, .reason = reason, .verdict = (enum fail_verdict) - 1};
 	struct asker a;
 	asker_init(&a, &f.call);
 	(w->orders->fail)(w->orders, &f);
@@ -114,7 +114,7 @@ static struct order_fail ask_fail(struct orders_world *w, struct uuid order_no, 
 static enum unready_verdict ask_unready(struct orders_world *w, int64_t user, int64_t schedule, const char *no)
 {
 	struct order_unready u = {
-		.user = user, .schedule = schedule, .seat = seat(no), .verdict = (enum unready_verdict)-1};
+		.user = user, .schedule = schedule, .seat = seat(no), .verdict = (enum unready_verdict) - 1};
 	struct asker a;
 	asker_init(&a, &u.call);
 	w->orders->unready(w->orders, &u);

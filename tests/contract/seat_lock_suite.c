@@ -38,7 +38,10 @@ static int got(struct flow *f)
 	return FLOW_END;
 }
 
-static void done(struct flow *f) { container_of(f, struct asking, flow)->done = true; }
+static void done(struct flow *f)
+{
+	container_of(f, struct asking, flow)->done = true;
+}
 
 static const struct flow_step STEPS[] = {{"call", ask, got}};
 
@@ -76,11 +79,11 @@ struct seat_no suite_seat(const char *s)
 	return no;
 }
 
-struct seat_change suite_change(const struct seat_world *w, const char *seat, int64_t rev, enum seat_claim_kind kind,
-	int64_t user)
+struct seat_change suite_change(
+	const struct seat_world *w, const char *seat, int64_t rev, enum seat_claim_kind kind, int64_t user)
 {
-	return (struct seat_change){.schedule = w->schedule, .rev = rev, .user = user, .seat = suite_seat(seat),
-		.kind = kind};
+	return (struct seat_change){
+		.schedule = w->schedule, .rev = rev, .user = user, .seat = suite_seat(seat), .kind = kind};
 }
 
 void suite_apply(struct seat_world *w, const struct seat_change *changes, unsigned count)
@@ -91,7 +94,10 @@ void suite_apply(struct seat_world *w, const struct seat_change *changes, unsign
 
 void suite_load(struct seat_world *w, const struct seat_change *changes, unsigned count)
 {
-	struct seat_apply a = {.changes = changes, .count = count, .finish_load = true, .load_schedule = w->schedule,
+	struct seat_apply a = {.changes = changes,
+		.count = count,
+		.finish_load = true,
+		.load_schedule = w->schedule,
 		.load_life = w->lock->life(w->lock)};
 	well(w, CALL_APPLY, &a.call);
 }
@@ -127,11 +133,15 @@ enum hold_verdict suite_hold(struct seat_world *w, int64_t user, const char *sea
 
 static const struct uuid NO_ORDER;
 
-static struct seat_claim claim_with(struct seat_world *w, int64_t user, const char *seat, int64_t at_least_ms,
-	struct uuid ended)
+static struct seat_claim claim_with(
+	struct seat_world *w, int64_t user, const char *seat, int64_t at_least_ms, struct uuid ended)
 {
-	struct seat_claim k = {.schedule = w->schedule, .user = user, .seat = suite_seat(seat), .at_least_ms = at_least_ms,
-		.ended = ended, .order_no = uuid_v7(1700000000000, 1)};
+	struct seat_claim k = {.schedule = w->schedule,
+		.user = user,
+		.seat = suite_seat(seat),
+		.at_least_ms = at_least_ms,
+		.ended = ended,
+		.order_no = uuid_v7(1700000000000, 1)};
 	well(w, CALL_CLAIM, &k.call);
 	return k;
 }
@@ -141,11 +151,11 @@ enum claim_verdict suite_claim(struct seat_world *w, int64_t user, const char *s
 	return claim_with(w, user, seat, 0, NO_ORDER).verdict;
 }
 
-static struct seat_release release_with(struct seat_world *w, int64_t user, const char *seat, struct uuid ended,
-	bool only_ended)
+static struct seat_release release_with(
+	struct seat_world *w, int64_t user, const char *seat, struct uuid ended, bool only_ended)
 {
-	struct seat_release k = {.schedule = w->schedule, .user = user, .seat = suite_seat(seat), .ended = ended,
-		.only_ended = only_ended};
+	struct seat_release k = {
+		.schedule = w->schedule, .user = user, .seat = suite_seat(seat), .ended = ended, .only_ended = only_ended};
 	well(w, CALL_RELEASE, &k.call);
 	return k;
 }
@@ -451,8 +461,8 @@ static void fifty_claims_at_once_get_one_order(void **state)
 	int first = 0;
 	hold(w, ANNA, "A-1");
 	for (int i = 0; i < MANY; i++) {
-		k[i] = (struct seat_claim){.schedule = w->schedule, .user = ANNA, .seat = suite_seat("A-1"),
-			.order_no = uuid_v7(1700000000000, 1)};
+		k[i] = (struct seat_claim){
+			.schedule = w->schedule, .user = ANNA, .seat = suite_seat("A-1"), .order_no = uuid_v7(1700000000000, 1)};
 		begin_call(w, &a[i], CALL_CLAIM, &k[i].call);
 	}
 	for (int i = 0; i < MANY; i++) {

@@ -47,7 +47,8 @@ static void create_topics(struct world *w)
 		rd_kafka_NewTopic_new(w->dead_letter, 1, 1, why, sizeof why),
 		rd_kafka_NewTopic_new(w->reservation, 1, 1, why, sizeof why),
 	};
-	assert_int_equal(rd_kafka_NewTopic_set_config(topic[1], "max.message.bytes", "16777216"), 0); /* as script/up does */
+	assert_int_equal(
+		rd_kafka_NewTopic_set_config(topic[1], "max.message.bytes", "16777216"), 0); /* as script/up does */
 	rd_kafka_CreateTopics(rk, topic, 3, NULL, q);
 	rd_kafka_event_t *done = rd_kafka_queue_poll(q, PATIENCE_MS);
 	assert_non_null(done);
@@ -174,8 +175,8 @@ struct reader {
 	struct world *w;
 	struct kafka_consumer *consumer;
 	int count, assigned, revoked, lost; /* assigned: partitions held now */
-	bool stores, busy;                  /* busy: leaves messages and revocations alone */
-	uint8_t seen[SEEN_MAX];             /* how often each user's event came */
+	bool stores, busy;					/* busy: leaves messages and revocations alone */
+	uint8_t seen[SEEN_MAX];				/* how often each user's event came */
 	int64_t last_us;
 	struct kafka_message kept; /* the last one, when `keeps` */
 	bool keeps;
@@ -186,14 +187,13 @@ static void take(struct reader *r, struct kafka_message *m)
 	static struct json_decoder *decoder;
 	struct payment_completed e;
 	if (!decoder) decoder = json_decoder_create();
-	if (payment_completed_decode(decoder, m->value, m->value_len, &e) == EVENT_FINE && e.user < SEEN_MAX) r->seen[e.user]++;
+	if (payment_completed_decode(decoder, m->value, m->value_len, &e) == EVENT_FINE && e.user < SEEN_MAX)
+		r->seen[e.user]++;
 	r->count++;
 	r->last_us = loop_now_us();
 	if (r->stores) kafka_consumer_store(r->consumer, m->partition, m->offset + 1);
-	if (r->keeps && !r->kept.handle)
-		r->kept = *m;
-	else
-		kafka_message_free(m);
+	if (r->keeps && !r->kept.handle) r->kept = *m;
+	else kafka_message_free(m);
 }
 
 static void readable(void *ctx)
@@ -319,8 +319,15 @@ static void a_dead_letter_keeps_what_came(void **state)
 	rd_kafka_headers_t *came = rd_kafka_headers_new(2);
 	rd_kafka_header_add(came, "x", -1, "\0y", 2);
 	rd_kafka_header_add(came, "dlq.reason", -1, "an old one", -1);
-	struct dead_letter d = {.key = "k", .key_len = 1, .value = "\0\xff", .value_len = 2, .reason = "not_json",
-		.topic = "payment.completed", .partition = 23, .offset = 9876543210, .headers = came};
+	struct dead_letter d = {.key = "k",
+		.key_len = 1,
+		.value = "\0\xff",
+		.value_len = 2,
+		.reason = "not_json",
+		.topic = "payment.completed",
+		.partition = 23,
+		.offset = 9876543210,
+		.headers = came};
 	open_producer(w, &reports, w->brokers, 0);
 	assert_false(tk_failed(w->out->publish_dead_letter(w->out, &d, 5)));
 	rd_kafka_headers_destroy(came);
@@ -380,7 +387,12 @@ static void a_letter_too_large_for_its_topic_is_refused_and_goes_cut(void **stat
 	char *value = noise(HUGE);
 	rd_kafka_headers_t *came = rd_kafka_headers_new(1);
 	rd_kafka_header_add(came, "x", -1, "y", 1);
-	struct dead_letter d = {.key = "k", .key_len = 1, .value = value, .value_len = HUGE, .reason = "not_json", .topic = "t",
+	struct dead_letter d = {.key = "k",
+		.key_len = 1,
+		.value = value,
+		.value_len = HUGE,
+		.reason = "not_json",
+		.topic = "t",
 		.headers = came};
 	open_producer(w, &reports, w->brokers, 0);
 	assert_false(tk_failed(w->out->publish_dead_letter(w->out, &d, 0)));
@@ -510,7 +522,7 @@ static void a_stop_without_brokers_is_bounded(void **state)
 static void a_missing_topic_is_named_and_not_made(void **state)
 {
 	struct world *w = need_broker(state);
-	const char *there[] = {w->payment, w->dead_letter}, *not[] = {w->payment, "no.such.topic"};
+	const char *there[] = {w->payment, w->dead_letter}, *not [] = {w->payment, "no.such.topic"};
 	char name[256] = "";
 	assert_int_equal(kafka_topics_check(w->brokers, there, 2, 5000, name, sizeof name), KAFKA_TOPICS_THERE);
 	for (int twice = 0; twice < 2; twice++) {
@@ -613,7 +625,7 @@ static void a_busy_owner_ends_its_batch_before_a_rebalance(void **state)
 	turn_until(w, &first.assigned, PARTITIONS / 2);
 	publish(w, 400, 800);
 	for (int64_t end_ms = loop_now_us() / 1000 + PATIENCE_MS;
-		first.count + second.count < 800 && loop_now_us() / 1000 < end_ms;)
+		 first.count + second.count < 800 && loop_now_us() / 1000 < end_ms;)
 		loop_turn(w->loop, 20);
 	assert_int_equal(first.count + second.count, 800); /* none twice, none lost */
 	for (int i = 1; i <= 800; i++) assert_int_equal(first.seen[i] + second.seen[i], 1);

@@ -69,8 +69,8 @@ int main(void)
 	struct loop *l = loop_create();
 
 	fake_orders_init(&w->fake, l);
-	w->world = (struct orders_world){&w->fake.port, l, 1, run_out, held, confirmed, decide, orders_of, approvals_of,
-		approvals_of, held_until};
+	w->world = (struct orders_world){
+		&w->fake.port, l, 1, run_out, held, confirmed, decide, orders_of, approvals_of, approvals_of, held_until};
 	int failed = orders_suite(&w->world);
 	fake_orders_finish(&w->fake);
 	loop_destroy(l);

@@ -63,11 +63,14 @@ static const struct redis_op ECHO = {.command = "ECHO", .bind = bind_words, .rep
 static const struct redis_op INCR = {.command = "INCR", .bind = bind_words, .replied = keep_reply};
 static const struct redis_op EXISTS = {.command = "EXISTS", .bind = bind_words, .replied = keep_reply};
 static const struct redis_op SLEEP = {.command = "DEBUG", .bind = bind_words, .replied = keep_reply};
-static const struct redis_op RELEASE = {.script = SCRIPT_SEAT_RELEASE, .keys = 2, .bind = bind_words,
-	.replied = keep_reply};
+static const struct redis_op RELEASE = {
+	.script = SCRIPT_SEAT_RELEASE, .keys = 2, .bind = bind_words, .replied = keep_reply};
 static const struct redis_op HOLD = {.script = SCRIPT_SEAT_HOLD, .keys = 3, .bind = bind_words, .replied = keep_reply};
 
-static struct probe probe(const char *word) { return (struct probe){.word = {word}}; }
+static struct probe probe(const char *word)
+{
+	return (struct probe){.word = {word}};
+}
 static struct probe release_probe(void)
 {
 	return (struct probe){.word = {"seat:users:{1}", "seat:lock:{1}:A-1", "7", "A-1", "0"}};
@@ -76,8 +79,8 @@ static struct probe release_probe(void)
 static struct probe hold_probe(struct rig *r)
 {
 	redis_server_do(&r->server, "HSET", "seat:state:{1}", "#run", "here", NULL);
-	return (struct probe){.word = {"seat:state:{1}", "seat:users:{1}", "seat:lock:{1}:",
-		"here", "7", "60000", "4", "A-1"}};
+	return (struct probe){
+		.word = {"seat:state:{1}", "seat:users:{1}", "seat:lock:{1}:", "here", "7", "60000", "4", "A-1"}};
 }
 
 static void await(struct rig *r, const struct probe *p)
@@ -108,8 +111,8 @@ static void turn_for(struct rig *r, int64_t ms)
 
 static void connect_to(struct rig *r, const char *url, unsigned inflight_max)
 {
-	r->redis = redis_create(r->loop, &(struct redis_settings){.url = url, .timeout_ms = TIMEOUT_MS,
-		.inflight_max = inflight_max}, NULL);
+	r->redis = redis_create(
+		r->loop, &(struct redis_settings){.url = url, .timeout_ms = TIMEOUT_MS, .inflight_max = inflight_max}, NULL);
 	assert_non_null(r->redis);
 }
 
@@ -354,8 +357,8 @@ static void a_key_of_another_type_is_a_bug_and_harms_no_other(void **state)
 
 static void a_loading_server_is_waited_for(void **state)
 {
-	static const char *const SLOW[] = {"--key-load-delay", "20000",
-		"--loading-process-events-interval-bytes", "1024", NULL};
+	static const char *const SLOW[] = {
+		"--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024", NULL};
 	struct rig *r = rig(state);
 	for (int i = 0; i < 60; i++) {
 		char key[16], value[2000] = "";

@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-static struct fake_event_out *self(struct event_out *e) { return container_of(e, struct fake_event_out, port); }
+static struct fake_event_out *self(struct event_out *e)
+{
+	return container_of(e, struct fake_event_out, port);
+}
 
 /* True on the n-th call and, with `span`, on those after it. */
 static bool counts_down(int *left, int *span)
@@ -27,8 +30,8 @@ static struct fake_event *accept(struct fake_event_out *f, enum fake_event_kind 
 	if (counts_down(&f->refuse_in, &f->refuse_for)) return NULL;
 	/* The oldest make room in a test of many. */
 	struct fake_event *e = &f->event[f->count++ % FAKE_EVENTS_MAX];
-	*e = (struct fake_event){.kind = kind, .tag = tag,
-		.delivery = counts_down(&f->fail_in, &f->fail_for) ? DELIVERY_FAILED : DELIVERY_DONE};
+	*e = (struct fake_event){
+		.kind = kind, .tag = tag, .delivery = counts_down(&f->fail_in, &f->fail_for) ? DELIVERY_FAILED : DELIVERY_DONE};
 	return e;
 }
 
@@ -73,7 +76,10 @@ static struct tk_err publish_dead_letter(struct event_out *port, const struct de
 	return TK_NONE;
 }
 
-static bool reachable(struct event_out *port) { return !self(port)->away; }
+static bool reachable(struct event_out *port)
+{
+	return !self(port)->away;
+}
 
 void fake_event_out_init(struct fake_event_out *f)
 {

@@ -88,9 +88,9 @@ static void what_depends_on_others_is_filled(void **state)
 
 static void what_is_given_is_not_filled(void **state)
 {
-	struct config c = loaded(FOR_API, ENV(JWT, "TICKET_HTTP_SHARDS", "3", "TICKET_DATABASE_CONNECTIONS", "8",
-	                                      "TICKET_QUEUE_REDIS_URL", "redis://q:1/2",
-	                                      "TICKET_QUEUE_BYPASS_PER_S", "0"));
+	struct config c = loaded(FOR_API,
+		ENV(JWT, "TICKET_HTTP_SHARDS", "3", "TICKET_DATABASE_CONNECTIONS", "8", "TICKET_QUEUE_REDIS_URL",
+			"redis://q:1/2", "TICKET_QUEUE_BYPASS_PER_S", "0"));
 
 	(void)state;
 	assert_int_equal(c.http_shards, 3);
@@ -114,7 +114,18 @@ static void integers_are_taken_to_their_bounds_and_no_further(void **state)
 static void what_is_no_plain_integer_is_refused(void **state)
 {
 	static const char *const VALUES[] = {
-		" 5", "5 ", "+5", "5s", "0x5", "5.0", "1e2", "-", "--5", "99999999999999999999", "-99999999999999999999", "five",
+		" 5",
+		"5 ",
+		"+5",
+		"5s",
+		"0x5",
+		"5.0",
+		"1e2",
+		"-",
+		"--5",
+		"99999999999999999999",
+		"-99999999999999999999",
+		"five",
 	};
 
 	(void)state;
@@ -214,7 +225,7 @@ static void two_connections_a_shard_and_two_for_the_jobs_are_the_least(void **st
 {
 	(void)state;
 	assert_refused(FOR_API, ENV(JWT, "TICKET_HTTP_SHARDS", "4", "TICKET_DATABASE_CONNECTIONS", "9"),
-	               "TICKET_DATABASE_CONNECTIONS");
+		"TICKET_DATABASE_CONNECTIONS");
 }
 
 static void a_booking_daemon_needs_to_know_its_queue(void **state)
@@ -234,8 +245,9 @@ static void the_two_topics_differ(void **state)
 
 static void names_and_lists_must_look_like_such(void **state)
 {
-	struct config c = loaded(FOR_API, ENV(JWT, "TICKET_KAFKA_BROKERS", "a:1,b.c:9092,[::1]:9092", "TICKET_CORS_ORIGINS",
-	                                      "https://a.b,http://c:8080", "TICKET_TOPIC_PAYMENT", "a.b_c-D9"));
+	struct config c = loaded(FOR_API,
+		ENV(JWT, "TICKET_KAFKA_BROKERS", "a:1,b.c:9092,[::1]:9092", "TICKET_CORS_ORIGINS", "https://a.b,http://c:8080",
+			"TICKET_TOPIC_PAYMENT", "a.b_c-D9"));
 
 	(void)state;
 	config_finish(&c);
@@ -278,9 +290,9 @@ static char *printed(const struct config *c, enum config_daemon who)
 
 static void the_settings_in_force_print_without_passwords(void **state)
 {
-	struct config c = loaded(FOR_API, ENV(JWT, "TICKET_DATABASE_URL", "postgresql://u:hunter2@h/db?x=1",
-	                                      "TICKET_REDIS_URL", "redis://:hunter2@h:1/0",
-	                                      "TICKET_HTTP_ADDR", "[::1]:80"));
+	struct config c = loaded(FOR_API,
+		ENV(JWT, "TICKET_DATABASE_URL", "postgresql://u:hunter2@h/db?x=1", "TICKET_REDIS_URL", "redis://:hunter2@h:1/0",
+			"TICKET_HTTP_ADDR", "[::1]:80"));
 	char *text = printed(&c, FOR_API);
 
 	(void)state;

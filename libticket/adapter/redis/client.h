@@ -31,8 +31,8 @@ struct redisReply;
 struct redis;
 
 struct redis_settings {
-	const char *url;       /* redis://[[user]:password@]host[:port][/db]; %XX in user and password */
-	int64_t timeout_ms;    /* of one call, of a connect and of its handshake */
+	const char *url;	   /* redis://[[user]:password@]host[:port][/db]; %XX in user and password */
+	int64_t timeout_ms;	   /* of one call, of a connect and of its handshake */
 	unsigned inflight_max; /* 0: 20000 */
 };
 
