@@ -301,6 +301,31 @@ static void an_order_under_a_lock_is_passed_over_and_comes_later(void **state)
 	PQfinish(other);
 }
 
+/* Two rows that someone has locked for a while, among more than a call or a stretch takes. */
+static void locked_orders_let_no_other_be_passed_over(void **state)
+{
+	enum { OVERDUE = 12000 };
+	struct outbox_world *w = *state;
+	struct orders_expire e = {.count = 0};
+	struct asker a;
+	int64_t failed = 0;
+	ready_orders(OVERDUE, "1 min");
+	PGconn *other = pg_db_session(&db);
+	pg_session_do(other, "BEGIN; SELECT FROM payment_order WHERE user_id IN (7, 5100) FOR UPDATE");
+	do {
+		asker_init(&a, &e.call);
+		w->outbox->expire(w->outbox, &e);
+		assert_true(asker_wait(&a, w->pg.loop));
+		assert_int_equal(a.err.kind, TK_OK);
+		failed += e.count;
+	} while (e.more && failed < OVERDUE);
+	assert_int_equal(failed, OVERDUE - 2); /* all in one go */
+	assert_int_equal(expire(w), 0);
+	pg_session_do(other, "ROLLBACK");
+	assert_int_equal(expire(w), 2);
+	PQfinish(other);
+}
+
 /* --- stats --- */
 
 static void the_counts_are_true(void **state)
@@ -349,6 +374,7 @@ int main(void)
 		TEST(more_than_a_call_takes_goes_on_with_the_next),
 		TEST(an_order_that_ran_out_long_ago_is_found_behind_many),
 		TEST(an_order_under_a_lock_is_passed_over_and_comes_later),
+		TEST(locked_orders_let_no_other_be_passed_over),
 		TEST(the_counts_are_true),
 		TEST(a_seat_sold_twice_is_counted),
 	};

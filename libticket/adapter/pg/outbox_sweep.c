@@ -42,8 +42,8 @@ static void find_bind(struct pg_args *a, const struct port_call *c)
 static void find_row(struct port_call *c, const struct pg_row *r)
 {
 	struct sweep_job *j = job_of(c);
-	j->fresh = (struct stretch_piece){pg_get_i64(r, 0), pg_get_i64(r, 1)};
-	j->slow = (struct stretch_piece){pg_get_i64(r, 2), pg_get_i64(r, 3)};
+	j->fresh = (struct stretch_piece){pg_get_i64(r, 0), pg_get_i64(r, 1), STRETCH_NONE};
+	j->slow = (struct stretch_piece){pg_get_i64(r, 2), pg_get_i64(r, 3), STRETCH_NONE};
 	j->now_us = pg_get_i64(r, 4);
 }
 
