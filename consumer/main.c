@@ -32,7 +32,7 @@ enum {
 	STOP_BOUND_MS = 15000, /* a batch ends by its adapters' deadlines long before, unless a server is away */
 	FLUSH_MS = 5000,
 	PARTITIONS_MAX = 1024,
-	FAST_CONNECTIONS = 2, /* so many batches in the database at once; the others wait for Redis and Kafka */
+	FAST_CONNECTIONS = 1, /* in order: see poll_loop.h */
 	SLOW_CONNECTIONS = 1,
 	/* Nobody waits for a batch of 1,000 as a client waits for an answer; one that never fits its deadline never ends. */
 	DATABASE_TIMEOUT_MIN_MS = 10000

@@ -1,7 +1,8 @@
 /* poll_loop: from the topic to the batches and back to the offsets.
  *
- * A few batches are under way: while the database works on one, the next is read and decoded, and those before wait for
- * Redis and Kafka. Offsets are stored in the order in which batches were started, each after all that follows from it.
+ * Batches are decided one after the other, so that what came first for a seat is decided first; while the database works
+ * on one, the next is read and decoded, and those before wait for Redis and Kafka. Offsets are stored in the order in
+ * which batches were started, each after all that follows from it.
  * When partitions are taken away the batches under way get REVOKE_WAIT_MS to end, then go on without their offsets being
  * stored: whoever reads those events again finds them decided.
  *

@@ -7,7 +7,6 @@
 
 enum { BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000 };
 
-static void follow(struct event_batch *b);
 static void finish_if_done(struct event_batch *b);
 
 static int64_t now_ms(const struct event_batch *b)
@@ -62,7 +61,9 @@ static void all_asked(struct event_batch *b)
 		return;
 	}
 	b->tries = 0;
-	follow(b);
+	/* On the next turn: what another batch asks of the database now leaves before this one keeps the loop busy. */
+	if (!b->given_up) timer_arm(b->ports.loop, &b->next_turn, loop_now_ms(b->ports.loop));
+	if (b->owner.decided) b->owner.decided(b->owner.ctx, b);
 }
 
 static void deciding_less(struct event_batch *b)
@@ -212,10 +213,10 @@ static void finish_if_done(struct event_batch *b)
 	b->owner.finished(b->owner.ctx, b);
 }
 
-static void follow(struct event_batch *b)
+static void follow(struct timer *t)
 {
-	if (b->given_up) return; /* the bytes of its letters may be gone */
-	b->deciding = 1;		 /* not done before everything was started */
+	struct event_batch *b = container_of(t, struct event_batch, next_turn);
+	b->deciding = 1; /* not done before everything was started */
 	publish_all(b);
 	copy(b);
 	b->deciding = 0;
@@ -236,7 +237,9 @@ static void tried_again(struct timer *t)
 void event_batch_init(
 	struct event_batch *b, uint32_t id, unsigned max, const struct event_ports *p, const struct event_batch_owner *o)
 {
-	*b = (struct event_batch){.ports = *p, .owner = *o, .max = max, .id = id, .again.fired = tried_again};
+	*b = (struct event_batch){.ports = *p, .owner = *o, .max = max, .id = id};
+	b->again.fired = tried_again;
+	b->next_turn.fired = follow;
 	b->slots = calloc(max, sizeof *b->slots);
 	b->changes = calloc(max, sizeof *b->changes);
 	if (!b->slots || !b->changes) abort();
@@ -244,7 +247,7 @@ void event_batch_init(
 
 void event_batch_finish(struct event_batch *b)
 {
-	if (b->ports.loop) timer_stop(b->ports.loop, &b->again);
+	if (b->ports.loop) event_batch_give_up(b);
 	free(b->slots);
 	free(b->changes);
 	b->slots = NULL;
@@ -273,4 +276,5 @@ void event_batch_give_up(struct event_batch *b)
 {
 	b->given_up = true;
 	timer_stop(b->ports.loop, &b->again);
+	timer_stop(b->ports.loop, &b->next_turn); /* the bytes of its letters may be gone soon */
 }

@@ -41,11 +41,12 @@ struct event_ports {
 };
 
 struct event_batch_owner {
+	void (*decided)(void *ctx, struct event_batch *b); /* all are committed: the next batch's turn. May be NULL */
 	void (*finished)(void *ctx, struct event_batch *b);
 	void (*copy_lost)(void *ctx, int64_t schedule);
 	/* For the log; may be NULL. */
 	void (*parked)(void *ctx, const struct event_slot *s);
-	void (*cut)(void *ctx, const struct event_slot *s); /* its letter is too large; LETTER_CUTS: given up, at any size */
+	void (*cut)(void *ctx, const struct event_slot *s); /* its letter is too large; LETTER_CUTS: given up at any size */
 	void (*retried)(void *ctx, struct tk_err err, unsigned events);
 	void *ctx;
 };
@@ -62,7 +63,7 @@ struct event_batch {
 	unsigned publishing; /* delivery reports still to come */
 	unsigned tries;
 	struct tk_err trouble; /* the last */
-	struct timer again;
+	struct timer again, next_turn;
 	struct flow copy;
 	bool copying;
 	struct seat_apply apply;

@@ -93,7 +93,7 @@ static int open_stage(void **state)
 	s->mend.loop = s->loop;
 	const struct event_ports ports = {
 		.reservations = &s->db.port, .seat_lock = &s->seats.port, .event_out = &s->events.port, .loop = s->loop};
-	const struct event_batch_owner owner = {finished, copy_lost, parked, cut, retried, s};
+	const struct event_batch_owner owner = {NULL, finished, copy_lost, parked, cut, retried, s};
 	event_batch_init(&s->batch, 3, MAX, &ports, &owner);
 	*state = s;
 	return 0;
