@@ -32,8 +32,8 @@ static void held(struct orders_world *w, int64_t user, int64_t schedule, const c
 {
 	pg_db_do(db_of(w),
 		"INSERT INTO reservation (user_id, schedule_id, seat_no, status, active, expires_at)"
-		" VALUES (%lld, %lld, '%s', 'HELD', 1, now() + %lld * interval '1 ms')",
-		(long long)user, (long long)schedule, seat, (long long)ms);
+		" VALUES (%lld, %lld, '%s', 'HELD', 1, CASE WHEN %d = 0 THEN now() + %lld * interval '1 ms' END)",
+		(long long)user, (long long)schedule, seat, ms == HELD_FOR_EVER, ms == HELD_FOR_EVER ? 0LL : (long long)ms);
 }
 
 static void confirmed(struct orders_world *w, int64_t user, int64_t schedule, const char *seat)
