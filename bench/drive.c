@@ -14,7 +14,7 @@
 #include "load/load.h"
 #include "load/plan.h"
 
-enum { WATCHED_MAX = 16 };
+enum { WATCHED_MAX = 64 };
 
 struct watched {
 	char *name;
@@ -46,7 +46,7 @@ static void usage(FILE *to)
 		  "  -a            again from the file's start\n"
 		  "  -H 'N: V'     a header\n"
 		  "  -x FIELD -o FILE   keep this string field of each answer 2xx\n"
-		  "  -P NAME=PID   report the CPU of this process too\n"
+		  "  -P NAME=PID   report the CPU of this process too; several of one name, one behind the other, are summed up\n"
 		  "  -l            afterwards keep the connections open until standard input ends\n",
 		to);
 }
@@ -138,6 +138,17 @@ static void print_statuses(const struct load_result *r)
 	}
 }
 
+/* Of all in a row that bear the name of *at; steps behind them. */
+static double watched_s(const struct drive *d, unsigned *at)
+{
+	const char *name = d->watched[*at].name;
+	double sum = 0;
+
+	for (; *at < d->watched_count && strcmp(d->watched[*at].name, name) == 0; ++*at)
+		sum += cpu_of_s(d->watched[*at].pid) - d->watched[*at].before_s;
+	return sum;
+}
+
 static void print(const struct drive *d, const struct load_result *r)
 {
 	double n = r->answers ? (double)r->answers : 1, self_s = cpu_self_s() - d->self_before_s;
@@ -150,9 +161,9 @@ static void print(const struct drive *d, const struct load_result *r)
 	printf("},\"latency_us\":");
 	spread_print(&r->latency);
 	printf(",\"cpu_us\":{\"drive\":%.2f", self_s / n * 1e6);
-	for (unsigned i = 0; i < d->watched_count; i++) {
-		const struct watched *w = &d->watched[i];
-		printf(",\"%s\":%.2f", w->name, (cpu_of_s(w->pid) - w->before_s) / n * 1e6);
+	for (unsigned i = 0; i < d->watched_count;) {
+		const char *name = d->watched[i].name;
+		printf(",\"%s\":%.2f", name, watched_s(d, &i) / n * 1e6);
 	}
 	printf("}}\n");
 	fflush(stdout);

@@ -154,10 +154,13 @@ ready_load() { # NAME OPTION...
 
 # load NAME OPTION...: one run of the load generator; its JSON in $WORK/NAME.json
 load() {
-  local name=$1
+  local name=$1 part pid watched=(-P "floor=${PID[ping]}")
   shift
-  "$BIN/bench_drive" -c "$CONNECTIONS" -P "api=$(part_pid api)" -P "redis=$(part_pid redis)" \
-    -P "consumer=$(part_pid consumer || echo 0)" -P "ping=${PID[ping]}" "$@" >"$WORK/$name.json" </dev/null ||
+  for part in api redis consumer kafka; do
+    ! pid=$(part_pid "$part") || watched+=(-P "$part=$pid")
+  done
+  for pid in $(pgrep -P "$(part_pid postgres)"); do watched+=(-P "postgres=$pid"); done
+  "$BIN/bench_drive" -c "$CONNECTIONS" "${watched[@]}" "$@" >"$WORK/$name.json" </dev/null ||
     die "no answers: $name"
 }
 # ok NAME STATUS: nearly all answers must be what was asked for, or the figure means nothing.
