@@ -267,14 +267,19 @@ static void racer_start(struct racer *r, struct reservations *port, const struct
 	confirm_reservation_start(&r->confirm, when_now_ms());
 }
 
-static void racers_wait(struct real_world *w, struct racer *r, unsigned n)
+static void racers_end(struct real_world *w, struct racer *r, unsigned n)
 {
 	int64_t until = loop_now_us() + 20000000;
 	for (unsigned i = 0; i < n; i++) {
 		while (!r[i].ended && loop_now_us() < until) loop_turn(w->is.loop, 5);
 		assert_true(r[i].ended);
-		assert_int_equal(r[i].confirm.failed.kind, TK_OK);
 	}
+}
+
+static void racers_wait(struct real_world *w, struct racer *r, unsigned n)
+{
+	racers_end(w, r, n);
+	for (unsigned i = 0; i < n; i++) assert_int_equal(r[i].confirm.failed.kind, TK_OK);
 }
 
 /* A turn of the loop or two, so that what was started has reached the server. */
@@ -491,6 +496,43 @@ static void an_insert_under_way_is_waited_for(void **state)
 	}
 }
 
+/* The database raises an error of the kind for one order only. */
+static void refuse_one(struct real_world *w, const struct payment_completed *e, const char *sqlstate)
+{
+	pg_db_do(&w->db,
+		"CREATE OR REPLACE FUNCTION refuse_one() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+		" IF NEW.order_no = '%s' THEN RAISE 'asked for by a test' USING ERRCODE = '%s'; END IF; RETURN NEW; END $$;"
+		"CREATE OR REPLACE TRIGGER refuse_one BEFORE INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION refuse_one()",
+		text_of(&e->order_no).s, sqlstate);
+}
+
+/* What is no fault of the event's data, waits; its neighbours do not. */
+static void a_row_that_the_database_can_not_take_harms_no_neighbour(void **state)
+{
+	enum { N = 25, BAD = 11 };
+	static const char *const SQLSTATE[] = {"23502", "23503", "42P01", "42703", "XX000", "57014", "53200"};
+	struct real_world *w = *state;
+	static struct racer r[N];
+	for (unsigned k = 0; k < sizeof SQLSTATE / sizeof *SQLSTATE; k++) {
+		struct payment_completed e[N];
+		for (int i = 0; i < N; i++) {
+			e[i] = a_purchase(&w->is);
+			real_add_order(&w->is, &e[i], ORDER_READY, false);
+		}
+		refuse_one(w, &e[BAD], SQLSTATE[k]);
+		for (int i = 0; i < N; i++) racer_start(&r[i], &w->port.port, &e[i]);
+		racers_end(w, r, N);
+		for (int i = 0; i < N; i++) {
+			if (i == BAD) continue;
+			assert_int_equal(r[i].confirm.failed.kind, TK_OK);
+			assert_consistent(w, &e[i]);
+		}
+		assert_int_equal(r[BAD].confirm.failed.kind, k < 5 ? TK_INTERNAL : TK_UNAVAILABLE);
+		assert_int_equal(seen(w, &e[BAD]).order, ORDER_READY);
+	}
+	pg_db_do(&w->db, "DROP TRIGGER refuse_one ON inbox");
+}
+
 static int races(struct real_world *w)
 {
 #define T(f)                                                                                                           \
@@ -507,6 +549,7 @@ static int races(struct real_world *w)
 		T(the_winner_cancels_while_the_loser_waits),
 		T(the_outlived_row_is_prolonged_while_the_event_waits),
 		T(an_insert_under_way_is_waited_for),
+		T(a_row_that_the_database_can_not_take_harms_no_neighbour),
 	};
 #undef T
 	return cmocka_run_group_tests_name("reservations, races", tests, NULL, NULL);

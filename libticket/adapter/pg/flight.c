@@ -106,6 +106,15 @@ static void refused(struct pg *pg, struct pg_flight *f, enum tk_kind kind)
 		pg_flight_answer(pg, f, (struct tk_err){kind, "flight.c", PG_STATEMENT[f->kind->stmt].name});
 }
 
+/* For as long as the calls' time lasts. */
+static void too_heavy(struct pg *pg, struct pg_flight *f)
+{
+	if (f->count > 1)
+		pg_put_back_halved(pg, f);
+	else
+		pg_flight_answer(pg, f, TK_ERR(TK_UNAVAILABLE, PG_STATEMENT[f->kind->stmt].name));
+}
+
 void pg_flight_land(struct pg_conn *c)
 {
 	struct pg *pg = c->pg;
@@ -127,6 +136,9 @@ void pg_flight_land(struct pg_conn *c)
 	case PG_FATE_AGAIN:
 		again(pg, f);
 		break;
+	case PG_FATE_HEAVY:
+		too_heavy(pg, f);
+		break;
 	case PG_FATE_REFUSED:
 		pg_flight_answer(pg, f, TK_ERR(TK_UNAVAILABLE, name));
 		break;
@@ -134,7 +146,9 @@ void pg_flight_land(struct pg_conn *c)
 		pg_flight_answer(pg, f, TK_ERR(TK_UNAVAILABLE, name));
 		pg_conn_lose(c);
 		break;
-	case PG_FATE_BUG:
+	case PG_FATE_BUG: /* it may be the data of one that shows it */
+		refused(pg, f, TK_INTERNAL);
+		break;
 	case PG_FATE_GONE: /* never gets here: the connection is lost at once */
 		pg_flight_answer(pg, f, TK_ERR(TK_INTERNAL, name));
 		break;

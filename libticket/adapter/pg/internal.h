@@ -52,6 +52,7 @@ enum pg_fate {
 	PG_FATE_DATA,     /* the data is refused */
 	PG_FATE_CONFLICT, /* a unique constraint */
 	PG_FATE_AGAIN,    /* deadlock, serialization, lock timeout: rolled back, may be repeated */
+	PG_FATE_HEAVY,    /* too much for one statement; rolled back */
 	PG_FATE_REFUSED,  /* the server can't now; rolled back */
 	PG_FATE_STALE,    /* rolled back, and this connection is of no more use */
 	PG_FATE_BUG,
@@ -135,6 +136,7 @@ void pg_enqueue(struct pg *pg, struct pg_kind *k, struct port_call *c, bool firs
 struct pg_flight *pg_next_flight(struct pg *pg, enum pg_lane lane); /* NULL: nothing to send */
 void pg_put_back(struct pg *pg, struct pg_flight *f, int64_t due_ms); /* goes again when due */
 void pg_put_back_singly(struct pg *pg, struct pg_flight *f);
+void pg_put_back_halved(struct pg *pg, struct pg_flight *f);
 void pg_expire_queued(struct pg *pg);
 void pg_answer(struct pg *pg, struct port_call *c, struct tk_err err);
 void pg_flight_answer(struct pg *pg, struct pg_flight *f, struct tk_err err); /* all of its calls; then it is idle */

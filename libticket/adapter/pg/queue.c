@@ -191,15 +191,26 @@ void pg_put_back(struct pg *pg, struct pg_flight *f, int64_t due_ms)
 	TAILQ_INSERT_TAIL(&pg->lane[f->kind->lane].again, f, link);
 }
 
-void pg_put_back_singly(struct pg *pg, struct pg_flight *f)
+static void put_back_in_pieces(struct pg *pg, struct pg_flight *f, unsigned size)
 {
-	for (unsigned i = 0; i < f->count; i++) {
-		struct pg_flight *one = flight_create(pg, f->kind);
-		one->tries = f->tries;
-		flight_add(one, f->calls[i]);
-		pg_put_back(pg, one, 0);
+	for (unsigned i = 0; i < f->count;) {
+		struct pg_flight *piece = flight_create(pg, f->kind);
+		piece->tries = f->tries;
+		for (unsigned end = i + size; i < end && i < f->count; i++)
+			flight_add(piece, f->calls[i]);
+		pg_put_back(pg, piece, 0);
 	}
 	pg_flight_free(pg, f);
+}
+
+void pg_put_back_singly(struct pg *pg, struct pg_flight *f)
+{
+	put_back_in_pieces(pg, f, 1);
+}
+
+void pg_put_back_halved(struct pg *pg, struct pg_flight *f)
+{
+	put_back_in_pieces(pg, f, (f->count + 1) / 2);
 }
 
 /* --- deadlines of what waits --- */
