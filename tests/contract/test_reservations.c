@@ -496,6 +496,75 @@ static void an_insert_under_way_is_waited_for(void **state)
 	}
 }
 
+/* Someone gives the seat back: its row is changed and not yet committed, and the revision of that is drawn while the
+ * event waits. The seat's sale must have a newer one, or the copy in Redis shows it as free for ever. */
+static PGconn *begin_to_free(struct real_world *w, const struct payment_completed *e)
+{
+	PGconn *session = pg_db_session(&w->db);
+	char sql[300];
+	snprintf(sql, sizeof sql, "BEGIN; UPDATE reservation SET status = 'CANCELLED', active = NULL"
+		" WHERE schedule_id = %lld AND seat_no = '%s'", (long long)e->schedule, e->seat.s);
+	pg_session_do(session, sql);
+	return session;
+}
+
+static int64_t end_freeing(struct real_world *w, PGconn *session, const struct payment_completed *e)
+{
+	char sql[300];
+	snprintf(sql, sizeof sql, "UPDATE reservation SET rev = nextval('seat_rev') WHERE schedule_id = %lld AND seat_no = '%s'"
+		" AND user_id = 999999; COMMIT", (long long)e->schedule, e->seat.s);
+	pg_session_do(session, sql);
+	PQfinish(session);
+	return pg_db_int(&w->db, "SELECT max(rev) FROM reservation WHERE schedule_id = %lld AND seat_no = '%s' AND user_id = 999999",
+		(long long)e->schedule, e->seat.s);
+}
+
+static void a_sale_is_newer_than_the_end_it_waited_for(void **state)
+{
+	struct real_world *w = *state;
+	struct payment_completed e = a_purchase(&w->is);
+	struct racer r;
+	real_add_order(&w->is, &e, ORDER_READY, false);
+	real_add_seat(&w->is, 999999, &e, SEAT_CONFIRMED_ROW);
+	PGconn *session = begin_to_free(w, &e);
+	racer_start(&r, &w->port.port, &e);
+	let_it_run(w, 60);
+	assert_false(r.ended);
+	int64_t freed_rev = end_freeing(w, session, &e);
+	racers_wait(w, &r, 1);
+	assert_string_equal(seen(w, &e).fail_reason, "");
+	assert_true(r.confirm.change.rev > freed_rev);
+	assert_consistent(w, &e);
+}
+
+static void a_settled_sale_is_newer_than_the_end_it_waited_for(void **state)
+{
+	struct real_world *w = *state;
+	struct payment_completed e = a_purchase(&w->is);
+	struct reservation_look l = {.event = &e};
+	struct asker a;
+	struct racer r;
+	real_add_order(&w->is, &e, ORDER_READY, false);
+	asker_init(&a, &l.call);
+	w->port.port.look(&w->port.port, &l);
+	assert_true(asker_wait(&a, w->is.loop));
+	real_add_seat(&w->is, 999999, &e, SEAT_CONFIRMED_ROW);
+	PGconn *session = begin_to_free(w, &e);
+	struct reservation_settle s = {.event = &e, .seen = &l, .verdict = confirmation_decide(&l.facts),
+		.reservation_id = uuid_v7(1, 0), .payment_id = uuid_v7(1, 0), .refund_id = uuid_v7(1, 0)};
+	assert_int_equal(s.verdict, CONFIRMATION_CONFIRM);
+	asker_init(&a, &s.call);
+	w->port.port.settle(&w->port.port, &s);
+	let_it_run(w, 60);
+	int64_t freed_rev = end_freeing(w, session, &e);
+	assert_true(asker_wait(&a, w->is.loop));
+	assert_true(!s.done || s.truth.rev > freed_rev);
+	racer_start(&r, &w->port.port, &e);
+	racers_wait(w, &r, 1);
+	assert_true(r.confirm.change.rev > freed_rev);
+	assert_consistent(w, &e);
+}
+
 /* The database raises an error of the kind for one order only. */
 static void refuse_one(struct real_world *w, const struct payment_completed *e, const char *sqlstate)
 {
@@ -549,6 +618,8 @@ static int races(struct real_world *w)
 		T(the_winner_cancels_while_the_loser_waits),
 		T(the_outlived_row_is_prolonged_while_the_event_waits),
 		T(an_insert_under_way_is_waited_for),
+		T(a_sale_is_newer_than_the_end_it_waited_for),
+		T(a_settled_sale_is_newer_than_the_end_it_waited_for),
 		T(a_row_that_the_database_can_not_take_harms_no_neighbour),
 	};
 #undef T
