@@ -14,7 +14,7 @@
 #include "load/load.h"
 #include "load/plan.h"
 
-enum { WATCHED_MAX = 64 };
+enum { WATCHED_MAX = 64, SECONDS = 5 };
 
 struct watched {
 	char *name;
@@ -37,7 +37,7 @@ static void usage(FILE *to)
 {
 	fputs("usage: bench_drive [options] HOST:PORT\n"
 		  "  -c N          connections (128)\n"
-		  "  -d SECONDS    measure for so long (5)\n"
+		  "  -d SECONDS    measure for so long (5; with -f: to its end)\n"
 		  "  -n COUNT      measure so many requests instead\n"
 		  "  -w SECONDS    warm up before that (0)\n"
 		  "  -r RATE       open loop: so many a second, latency from when each was due\n"
@@ -110,9 +110,10 @@ static void read_options(struct drive *d, int argc, char **argv)
 {
 	int c;
 
-	*d = (struct drive){.plan = {.method = "GET", .path = "/"}, .load = {.connections = 128, .seconds = 5}};
+	*d = (struct drive){.plan = {.method = "GET", .path = "/"}, .load = {.connections = 128, .seconds = -1}};
 	while ((c = getopt(argc, argv, "c:d:n:w:r:m:p:b:f:aH:x:o:P:lh")) != -1) option(d, c);
 	target(d, argv[optind]);
+	if (d->load.seconds < 0) d->load.seconds = d->plan.file && !d->plan.again ? 0 : SECONDS;
 	if (!d->load.connections) wrong("-c: at least one connection");
 	if (!d->load.field != !d->out) wrong("-x and -o go together");
 	if (d->out && !(d->load.out = fopen(d->out, "w"))) wrong("-o: can't be written");
