@@ -59,11 +59,12 @@ static void announce(struct confirm_reservation *c, enum reservation_event type,
 	memcpy(c->decided.traceparent, e->traceparent, sizeof c->decided.traceparent);
 }
 
-static int end_confirmed(struct confirm_reservation *c, const struct uuid *id, const struct seat_truth *truth)
+static int end_confirmed(
+	struct confirm_reservation *c, const struct uuid *id, const struct seat_truth *truth, int64_t decided_ms)
 {
 	c->outcome = CONFIRM_CONFIRMED;
 	change_seat(c, truth);
-	announce(c, RESERVATION_CONFIRMED, id, NULL, c->decided.occurred_at_ms);
+	announce(c, RESERVATION_CONFIRMED, id, NULL, decided_ms);
 	return FLOW_END;
 }
 
@@ -71,7 +72,7 @@ static int end_rejected(struct confirm_reservation *c)
 {
 	c->outcome = CONFIRM_REJECTED;
 	change_seat(c, &c->settle.truth);
-	announce(c, RESERVATION_REJECTED, NULL, CONFIRMATION_REASON[c->settle.verdict], c->decided.occurred_at_ms);
+	announce(c, RESERVATION_REJECTED, NULL, CONFIRMATION_REASON[c->settle.verdict], c->settle.decided_ms);
 	return FLOW_END;
 }
 
@@ -106,7 +107,7 @@ static int confirmed(struct flow *f)
 	if (tk_failed(f->err)) return judge_error(c);
 	if (!c->confirm.confirmed) return LOOK;
 	struct seat_truth sold = {.rev = c->confirm.rev, .user = c->event.user, .kind = CLAIM_SOLD};
-	return end_confirmed(c, &c->confirm.reservation_id, &sold);
+	return end_confirmed(c, &c->confirm.reservation_id, &sold, c->confirm.decided_ms);
 }
 
 static void look(struct flow *f)
@@ -151,7 +152,7 @@ static int settled(struct flow *f)
 	if (tk_failed(f->err)) return judge_error(c);
 	if (c->settle.verdict == CONFIRMATION_REPEAT) return end_repeated(c);
 	if (confirmation_rejects(c->settle.verdict)) return end_rejected(c);
-	return end_confirmed(c, &c->settle.settled_id, &c->settle.truth);
+	return end_confirmed(c, &c->settle.settled_id, &c->settle.truth, c->settle.decided_ms);
 }
 
 static const struct flow_step STEPS[] = {
@@ -172,7 +173,7 @@ void confirm_reservation_start(struct confirm_reservation *c, int64_t now_ms)
 	c->failed = TK_NONE;
 	c->reason = NULL;
 	c->changes = c->announces = false;
-	c->decided.occurred_at_ms = now_ms;
+
 	c->looks = 0;
 	c->confirm.reservation_id = uuid_v7(now_ms, tag);
 	c->confirm.payment_id = uuid_v7(now_ms, tag);

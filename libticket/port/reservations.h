@@ -23,6 +23,7 @@ struct reservation_confirm {
 	struct uuid reservation_id, payment_id; /* candidates */
 	bool confirmed;							/* out: committed; false: not decided here */
 	int64_t rev;							/* out, of the seat's change */
+	int64_t decided_ms;						/* out: as a look will say it later */
 };
 
 /* The seat's copy in Redis should say this, unless it knows something newer. */
@@ -53,7 +54,8 @@ struct reservation_settle {
 	struct uuid reservation_id, payment_id, refund_id; /* candidates */
 	bool done;										   /* out: committed */
 	struct uuid settled_id;	 /* out, CONFIRM: the reservation (the held row, or the candidate) */
-	struct seat_truth truth; /* out, unless REPEAT */
+	struct seat_truth truth; /* out, unless REPEAT; ... */
+	int64_t decided_ms;		 /* ... as a look will say it later */
 };
 
 struct reservations {

@@ -51,4 +51,4 @@ WITH event AS (
     INSERT INTO payment (id, order_no, user_id, amount, method, status, event_id)
     SELECT payment_id, order_no, user_id, amount, 'CARD', 'APPROVED', event_id FROM won WHERE to_charge
 )
-SELECT place, rev FROM won
+SELECT place, rev, now() FROM won

@@ -69,4 +69,4 @@ WITH event AS (
     INSERT INTO inbox (event_id, order_no, outcome, reservation_id)
     SELECT event_id, order_no, 'CONFIRMED', id FROM won
 )
-SELECT place, id, rev FROM won
+SELECT place, id, rev, now() FROM won

@@ -182,9 +182,10 @@ static void ones_own_held_row_becomes_the_reservation(void **state)
 		struct payment_completed e = an_order(w, ORDER_READY, i % 2);
 		w->add_seat(w, e.user, &e, rows[i]);
 		struct decided_state before = state_of(w, &e);
-		struct confirm_reservation c = decide(w, &e);
+		struct confirm_reservation c = decide(w, &e), again = decide(w, &e);
 		assert_int_equal(c.outcome, CONFIRM_CONFIRMED);
 		assert_true(uuid_equal(&c.decided.reservation_id, &before.live_id));
+		assert_int_equal(again.decided.occurred_at_ms, c.decided.occurred_at_ms);
 		assert_sold(w, &e);
 	}
 }
@@ -298,6 +299,7 @@ static void the_same_event_again_changes_nothing_and_tells_the_same(void **state
 	assert_sold(w, &e);
 	assert_true(again.announces);
 	assert_true(uuid_equal(&again.decided.event_id, &first.decided.event_id));
+	assert_int_equal(again.decided.occurred_at_ms, first.decided.occurred_at_ms);
 	assert_true(uuid_equal(&again.decided.reservation_id, &first.decided.reservation_id));
 	assert_int_equal(again.change.rev, first.change.rev);
 	assert_int_equal(again.change.kind, CLAIM_SOLD);
@@ -313,6 +315,8 @@ static void a_rejection_again_is_told_again_without_a_second_refund(void **state
 	assert_int_equal(another.outcome, CONFIRM_DUPLICATE);
 	assert_true(uuid_equal(&first.decided.event_id, &again.decided.event_id));
 	assert_true(uuid_equal(&first.decided.event_id, &another.decided.event_id));
+	assert_int_equal(again.decided.occurred_at_ms, first.decided.occurred_at_ms);
+	assert_int_equal(another.decided.occurred_at_ms, first.decided.occurred_at_ms);
 	assert_int_equal(again.decided.type, RESERVATION_REJECTED);
 	assert_given_back(w, &e, "LATE_PAYMENT");
 	assert_int_equal(state_of(w, &e).duplicates, 1);

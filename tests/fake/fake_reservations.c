@@ -127,6 +127,7 @@ static struct tk_err act_confirm(struct fake_reservations *f, struct reservation
 	r->order_no = c->event->order_no;
 	o->status = ORDER_PAID;
 	o->reservation_id = r->id;
+	c->decided_ms = o->decided_ms = f->now_ms += 1000;
 	if (!o->approved) fake_payment_add(f, c->event, METHOD_CARD, PAYMENT_APPROVED)->id = c->payment_id;
 	note(f, c->event, NOTED_CONFIRMED);
 	c->confirmed = true;
@@ -158,6 +159,7 @@ static void look_at_order(struct fake_reservations *f, struct reservation_look *
 	l->facts.order = o->status;
 	l->approved = o->approved;
 	l->reservation_id = o->reservation_id;
+	l->decided_ms = o->decided_ms;
 	strcpy(l->fail_reason, o->fail_reason ? o->fail_reason : "");
 }
 
@@ -222,6 +224,7 @@ static struct tk_err settle_confirm(struct fake_reservations *f, struct reservat
 	r->rev = ++f->rev;
 	o->status = ORDER_PAID;
 	o->reservation_id = r->id;
+	s->decided_ms = o->decided_ms = f->now_ms += 1000;
 	if (p) p->status = PAYMENT_APPROVED;
 	else fake_payment_add(f, e, METHOD_CARD, PAYMENT_APPROVED);
 	note(f, e, NOTED_CONFIRMED);
@@ -252,6 +255,7 @@ static struct tk_err settle_reject(struct fake_reservations *f, struct reservati
 	give_back(f, s->event);
 	o->status = ORDER_CANCELLED;
 	o->fail_reason = CONFIRMATION_REASON[s->verdict];
+	s->decided_ms = o->decided_ms = f->now_ms += 1000;
 	note(f, s->event, NOTED_REJECTED);
 	s->done = true;
 	if (late) return TK_NONE;
@@ -321,6 +325,7 @@ void fake_reservations_init(struct fake_reservations *f, struct loop *l)
 {
 	*f = (struct fake_reservations){
 		.port = {confirm, look, settle},
+		.now_ms = 1700000000000,
 		.orders = mem_must(calloc(FAKE_ROWS, sizeof(struct fake_bought))),
 		.payments = mem_must(calloc(FAKE_ROWS, sizeof(struct fake_paid))),
 		.seats = mem_must(calloc(FAKE_ROWS, sizeof(struct fake_seated))),

@@ -20,6 +20,7 @@ struct fake_bought { /* payment_order */
 	bool approved;
 	const char *fail_reason;
 	struct uuid reservation_id;
+	int64_t decided_ms;
 };
 struct fake_paid { /* payment */
 	struct uuid id, order_no;
@@ -55,6 +56,7 @@ struct fake_reservations {
 	struct fake_note *notes;
 	unsigned order_count, payment_count, seat_count, note_count;
 	int64_t given_back; /* points */
+	int64_t now_ms;		/* goes on by a second a decision */
 };
 void fake_reservations_init(struct fake_reservations *f, struct loop *l);
 void fake_reservations_finish(struct fake_reservations *f);

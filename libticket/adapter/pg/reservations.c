@@ -53,6 +53,7 @@ static void confirm_row(struct port_call *call, const struct pg_row *row)
 	struct reservation_confirm *c = confirm_of(call);
 	c->confirmed = true;
 	c->rev = pg_get_i64(row, 1);
+	c->decided_ms = pg_get_time(row, 2);
 }
 
 /* Two batches that want the same seats must want them in the same order, or each waits for the other. */
@@ -235,6 +236,7 @@ static void settle_row(struct port_call *call, const struct pg_row *row)
 	s->done = true;
 	s->settled_id = pg_get_uuid(row, 1);
 	s->truth = (struct seat_truth){.rev = pg_get_i64(row, 2), .user = s->event->user, .kind = CLAIM_SOLD};
+	s->decided_ms = pg_get_time(row, 3);
 }
 
 static void bind_reject(struct pg_args *a, const struct port_call *call)
@@ -254,6 +256,7 @@ static void reject_row(struct port_call *call, const struct pg_row *row)
 {
 	struct reservation_settle *s = settle_of(call);
 	s->done = true;
+	s->decided_ms = pg_get_time(row, 4);
 	if (pg_is_null(row, 1)) return;
 	s->truth = (struct seat_truth){.rev = pg_get_i64(row, 1), .user = pg_get_i64(row, 2), .kind = claim_of(row, 3)};
 }
