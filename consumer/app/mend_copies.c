@@ -63,6 +63,11 @@ static void done(struct flow *f)
 static void next(struct timer *t)
 {
 	struct mend_copies *m = container_of(t, struct mend_copies, pause);
+	/* The database is not asked again and again for what nobody can be told. */
+	if (m->seat_lock->life(m->seat_lock) == 0) {
+		pause_then_next(m);
+		return;
+	}
 	m->busy = true;
 	m->again = false;
 	flow_start(&m->flow, STEPS, LOAD, done);
