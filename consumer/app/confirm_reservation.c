@@ -76,11 +76,17 @@ static int end_rejected(struct confirm_reservation *c)
 	return FLOW_END;
 }
 
+/* An earlier try was committed, and its reply was lost. */
+static bool is_ours(const struct confirm_reservation *c)
+{
+	return c->look.facts.order == ORDER_PAID && uuid_equal(&c->look.reservation_id, &c->confirm.reservation_id);
+}
+
 /* The same that followed, or should have, when the order was decided. */
 static int end_repeated(struct confirm_reservation *c)
 {
 	const struct reservation_look *l = &c->look;
-	c->outcome = CONFIRM_DUPLICATE;
+	c->outcome = is_ours(c) ? CONFIRM_CONFIRMED : CONFIRM_DUPLICATE;
 	if (!l->facts.order_found) return FLOW_END;
 	change_seat(c, &l->truth);
 	if (l->facts.order == ORDER_PAID) announce(c, RESERVATION_CONFIRMED, &l->reservation_id, NULL, l->decided_ms);
@@ -164,6 +170,7 @@ static const struct flow_step STEPS[] = {
 static void ended(struct flow *f)
 {
 	struct confirm_reservation *c = self(f);
+	c->again = tk_failed(c->failed);
 	c->done(c);
 }
 
@@ -173,9 +180,10 @@ void confirm_reservation_start(struct confirm_reservation *c, int64_t now_ms)
 	c->failed = TK_NONE;
 	c->reason = NULL;
 	c->changes = c->announces = false;
-
 	c->looks = 0;
-	c->confirm.reservation_id = uuid_v7(now_ms, tag);
-	c->confirm.payment_id = uuid_v7(now_ms, tag);
+	if (!c->again) {
+		c->confirm.reservation_id = uuid_v7(now_ms, tag);
+		c->confirm.payment_id = uuid_v7(now_ms, tag);
+	}
 	flow_start(&c->flow, STEPS, CONFIRM, ended);
 }

@@ -35,6 +35,7 @@ struct confirm_reservation {
 	bool announces; /* `decided` is to be published; its texts live here */
 	struct reservation_decided decided;
 	/* the flow's own */
+	bool again; /* false for a new event: its first try's candidates are kept, so that a lost reply is recognised */
 	unsigned looks;
 	struct reservation_confirm confirm;
 	struct reservation_look look;

@@ -264,7 +264,7 @@ void event_batch_start(struct event_batch *b, unsigned count)
 		s->batch = b;
 		s->out = OUT_NOTHING;
 		s->decided = false;
-		s->confirm.changes = s->confirm.announces = false;
+		s->confirm.changes = s->confirm.announces = s->confirm.again = false;
 		if (!s->fault) continue;
 		if (b->ports.metrics) metrics_add(b->ports.metrics, METRIC_CONFIRMATIONS, CONFIRM_PARKED, 1);
 		park(s, s->fault);

@@ -265,6 +265,18 @@ static void a_database_away_is_waited_for_and_nothing_is_parked(void **state)
 	assert_int_equal(published(s, FAKE_DEAD_LETTER), 0);
 }
 
+static void a_confirmation_whose_reply_was_lost_is_no_duplicate(void **state)
+{
+	struct stage *s = *state;
+	struct payment_completed e = a_purchase(s);
+	s->db.fault[FAKE_CONFIRM] = (struct fake_fault){.countdown = 1, .err = UNKNOWN, .after_acting = true};
+	decide(s, &e, 1);
+	assert_int_equal(s->batch.slots[0].confirm.outcome, CONFIRM_CONFIRMED);
+	assert_paid_once(s, &e);
+	decide(s, &e, 1); /* and when it is delivered again, it is one */
+	assert_int_equal(s->batch.slots[0].confirm.outcome, CONFIRM_DUPLICATE);
+}
+
 static void only_what_failed_is_tried_again(void **state)
 {
 	struct stage *s = *state;
@@ -383,6 +395,12 @@ static void redis_away_stops_no_batch_and_the_copy_is_mended_later(void **state)
 	assert_int_equal(s->lost_count, 1);
 	assert_int_equal(s->lost[0], SHOW);
 	assert_null(copy_of(s, &e));
+	/* As long as it is away, the database is not asked. */
+	uint32_t life = s->seats.life;
+	s->seats.life = 0;
+	for (int64_t end = loop_now_us() / 1000 + 3 * COPIES_PAUSE_MS; loop_now_us() / 1000 < end;) loop_turn(s->loop, 20);
+	assert_int_equal(s->catalogue.calls[FAKE_CLAIMS], 0);
+	s->seats.life = life;
 	/* The first mending finds it away still. */
 	s->catalogue.fault[FAKE_CLAIMS] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	fake_catalogue_claim(&s->catalogue, SHOW, 1, CLAIM_SOLD, e.user, 1);
@@ -530,6 +548,7 @@ int main(void)
 		T(a_confirmation_is_copied_and_announced_before_the_batch_ends),
 		T(no_single_fault_changes_the_outcome),
 		T(a_database_away_is_waited_for_and_nothing_is_parked),
+		T(a_confirmation_whose_reply_was_lost_is_no_duplicate),
 		T(only_what_failed_is_tried_again),
 		T(refused_data_is_parked_and_its_neighbours_flow),
 		T(an_order_that_fails_between_look_and_settle_is_looked_at_again),
