@@ -8,6 +8,7 @@
 enum { BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000 };
 
 static void finish_if_done(struct event_batch *b);
+static void decide(struct event_batch *b);
 
 static int64_t now_ms(const struct event_batch *b)
 {
@@ -52,12 +53,25 @@ static void park(struct event_slot *s, const char *reason)
 	if (b->owner.parked) b->owner.parked(b->owner.ctx, s);
 }
 
+static void ask_the_rest(struct event_batch *b, unsigned undecided)
+{
+	bool all_well = b->answered == b->asked, lost = b->answered == 0 && b->unanswered > 0;
+	if (lost) b->at_once = (b->asked + 1) / 2;
+	if (!all_well) {
+		try_again(b, undecided);
+		return;
+	}
+	b->at_once *= 2;
+	b->tries = 0;
+	if (!b->given_up) decide(b);
+}
+
 static void all_asked(struct event_batch *b)
 {
 	unsigned undecided = 0;
 	for (unsigned i = 0; i < b->count; i++) undecided += !b->slots[i].decided;
 	if (undecided) {
-		try_again(b, undecided);
+		ask_the_rest(b, undecided);
 		return;
 	}
 	b->tries = 0;
@@ -77,7 +91,9 @@ static void decided(struct confirm_reservation *c)
 	struct event_batch *b = s->batch;
 	if (tk_failed(c->failed)) {
 		b->trouble = c->failed;
+		b->unanswered += c->failed.kind == TK_UNCERTAIN;
 	} else {
+		b->answered++;
 		count_decision(b, c);
 		s->decided = true;
 		if (c->outcome == CONFIRM_PARKED) park(s, c->reason);
@@ -89,10 +105,14 @@ static void decided(struct confirm_reservation *c)
 static void decide(struct event_batch *b)
 {
 	int64_t at_ms = now_ms(b);
+	unsigned from = b->from;
 	b->deciding = 1; /* a port may answer at once */
-	for (unsigned i = 0; i < b->count; i++) {
-		struct event_slot *s = &b->slots[i];
+	b->asked = b->answered = b->unanswered = 0;
+	for (unsigned i = 0; i < b->count && b->asked < b->at_once; i++) {
+		struct event_slot *s = &b->slots[(from + i) % b->count];
 		if (s->decided) continue;
+		b->from = (from + i + 1) % b->count;
+		b->asked++;
 		b->deciding++;
 		s->confirm.reservations = b->ports.reservations;
 		s->confirm.done = decided;
@@ -258,7 +278,8 @@ void event_batch_start(struct event_batch *b, unsigned count)
 {
 	b->count = count;
 	b->busy = true;
-	b->tries = 0;
+	b->tries = b->from = 0;
+	b->at_once = count;
 	for (unsigned i = 0; i < count; i++) {
 		struct event_slot *s = &b->slots[i];
 		s->batch = b;

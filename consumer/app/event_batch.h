@@ -1,7 +1,9 @@
 /* event_batch: up to `max` payment events on their way from a topic to "done with".
  *
  *     DECIDING   every event's confirm_reservation at once, so that they share their statements; what could not be
- *                decided (the database is away) is tried again, with backoff, for as long as it takes
+ *                decided (the database is away) is tried again, with backoff, for as long as it takes; a
+ *                round that no answer came from is followed by half as many, so that one that is too
+ *                heavy does not take the others with it
  *     FOLLOWING  after all have been committed: the copies in Redis in one call; announcements and dead letters to
  *                Kafka, again until the broker has them; a letter that it refuses for good goes cut
  *     finished   the offsets may be stored
@@ -59,8 +61,10 @@ struct event_batch {
 	uint32_t id; /* in the tags of what it publishes */
 	/* its own */
 	bool busy, given_up;
-	unsigned deciding;	 /* flows under way, and one while they are being started */
-	unsigned publishing; /* delivery reports still to come */
+	unsigned deciding;					  /* flows under way, and one while they are being started */
+	unsigned publishing;				  /* delivery reports still to come */
+	unsigned at_once, from;				  /* so many are asked together, the first undecided ones from there on */
+	unsigned asked, answered, unanswered; /* of this round: asked; decided; and lost on the way */
 	unsigned tries;
 	struct tk_err trouble; /* the last */
 	struct timer again, next_turn;

@@ -289,6 +289,74 @@ static void only_what_failed_is_tried_again(void **state)
 	assert_int_equal(published(s, FAKE_RESERVATION), 4);
 }
 
+/* The database, with an order that no statement with it ends in time for: neither it nor its companions are answered. */
+struct slow_database {
+	struct reservations port;
+	struct stage *stage;
+	struct hook hook;
+	struct reservation_confirm *asked[MAX];
+	unsigned count, rounds;
+	struct uuid heavy;
+	bool cured;
+};
+
+static void slow_confirm(struct reservations *port, struct reservation_confirm *c)
+{
+	struct slow_database *d = container_of(port, struct slow_database, port);
+	d->asked[d->count++] = c;
+}
+static void slow_look(struct reservations *port, struct reservation_look *l)
+{
+	struct slow_database *d = container_of(port, struct slow_database, port);
+	d->stage->db.port.look(&d->stage->db.port, l);
+}
+static void slow_settle(struct reservations *port, struct reservation_settle *s)
+{
+	struct slow_database *d = container_of(port, struct slow_database, port);
+	d->stage->db.port.settle(&d->stage->db.port, s);
+}
+
+static bool answer_the_round(struct hook *h)
+{
+	struct slow_database *d = container_of(h, struct slow_database, hook);
+	struct reservation_confirm *asked[MAX];
+	unsigned n = d->count;
+	bool heavy = false;
+	memcpy(asked, d->asked, sizeof asked);
+	d->count = 0;
+	d->rounds += n > 0;
+	for (unsigned i = 0; i < n; i++) heavy |= uuid_equal(&asked[i]->event->order_no, &d->heavy);
+	for (unsigned i = 0; i < n; i++) {
+		if (heavy && !d->cured) port_answer(&asked[i]->call, UNKNOWN);
+		else d->stage->db.port.confirm(&d->stage->db.port, asked[i]);
+	}
+	return n > 0;
+}
+
+static void one_that_is_too_heavy_does_not_take_the_others_with_it(void **state)
+{
+	struct stage *s = *state;
+	struct slow_database d = {
+		.port = {slow_confirm, slow_look, slow_settle}, .stage = s, .hook.before_sleep = answer_the_round};
+	struct payment_completed e[MAX];
+	hook_add(s->loop, &d.hook);
+	s->batch.ports.reservations = &d.port;
+	for (unsigned i = 0; i < MAX; i++) {
+		e[i] = a_purchase(s);
+		put(s, i, &e[i]);
+	}
+	d.heavy = e[9].order_no;
+	event_batch_start(&s->batch, MAX);
+	assert_false(run(s, 2500));
+	for (unsigned i = 0; i < MAX; i++)
+		if (i != 9) assert_paid_once(s, &e[i]);
+	assert_int_equal(fake_order_find(&s->db, &e[9].order_no)->status, ORDER_READY);
+	d.cured = true;
+	assert_true(run(s, 5000));
+	assert_paid_once(s, &e[9]);
+	hook_remove(s->loop, &d.hook);
+}
+
 static void refused_data_is_parked_and_its_neighbours_flow(void **state)
 {
 	struct stage *s = *state;
@@ -550,6 +618,7 @@ int main(void)
 		T(a_database_away_is_waited_for_and_nothing_is_parked),
 		T(a_confirmation_whose_reply_was_lost_is_no_duplicate),
 		T(only_what_failed_is_tried_again),
+		T(one_that_is_too_heavy_does_not_take_the_others_with_it),
 		T(refused_data_is_parked_and_its_neighbours_flow),
 		T(an_order_that_fails_between_look_and_settle_is_looked_at_again),
 		T(facts_that_never_hold_still_are_tried_later),
