@@ -352,6 +352,7 @@ int main(int argc, char **argv)
 	}
 	if (!config_load(&d.config, FOR_API, NULL, why, sizeof why) || !settings_check(&d.config, why, sizeof why)) {
 		LOG(start_refused, LF_S("why", why));
+		config_finish(&d.config);
 		return EXIT_SETTING;
 	}
 	if (cmd.check_config) {
