@@ -241,6 +241,7 @@ static void a_lost_idle_connection_is_replaced_before_it_is_used(void **state)
 	uint32_t life = redis_life(r->redis);
 	turn_for(r, 1100); /* a steady connection is replaced at once */
 	redis_server_do(&r->server, "CLIENT", "KILL", "TYPE", "normal", NULL);
+	turn_for(r, 50); /* notices */
 	await_ready(r);
 	assert_int_not_equal(redis_life(r->redis), life);
 }
