@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -666,6 +667,44 @@ static void the_lag_is_what_is_not_done_with(void **state)
 	close_reader(&again);
 }
 
+static int unknown_lags(struct reader *r)
+{
+	struct kafka_lag lag[PARTITIONS];
+	int unknown = 0;
+	size_t n = kafka_consumer_lag(r->consumer, lag, PARTITIONS);
+	for (size_t i = 0; i < n; i++) unknown += lag[i].lag < 0;
+	return n == PARTITIONS ? unknown : PARTITIONS;
+}
+
+/* On librdkafka's own mock of a broker, which answers the first questions with an error. */
+static void an_idle_partition_that_was_not_looked_up_in_time_gets_its_lag(void **state)
+{
+	enum { LIST_OFFSETS = 2, QUESTIONS = 14 };
+	struct world *w = need_broker(state);
+	struct world mocked = *w;
+	struct reader r = {.stores = true};
+	rd_kafka_resp_err_t errors[QUESTIONS];
+	char why[256];
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, why, sizeof why);
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+	rd_kafka_mock_cluster_t *mock = rd_kafka_mock_cluster_new(rk, 1);
+	mocked.brokers = rd_kafka_mock_cluster_bootstraps(mock);
+	assert_int_equal(rd_kafka_mock_topic_create(mock, w->payment, PARTITIONS, 1), 0);
+	for (int i = 0; i < QUESTIONS; i++) errors[i] = RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+	rd_kafka_mock_push_request_errors_array(mock, LIST_OFFSETS, QUESTIONS, errors);
+	open_reader(&r, &mocked, w->payment);
+	turn_until(w, &r.assigned, PARTITIONS);
+	assert_true(unknown_lags(&r) > 0);
+	for (int64_t end_ms = loop_now_us() / 1000 + 8000; unknown_lags(&r) && loop_now_us() / 1000 < end_ms;)
+		loop_turn(w->loop, 20);
+	assert_int_equal(unknown_lags(&r), 0);
+	assert_int_equal(lag_of(&r), 0);
+	close_reader(&r);
+	rd_kafka_mock_cluster_destroy(mock);
+	rd_kafka_destroy(rk);
+}
+
 static int by_value(const void *a, const void *b)
 {
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -719,6 +758,7 @@ int main(void)
 		TEST(offsets_are_committed_while_running),
 		TEST(a_busy_owner_ends_its_batch_before_a_rebalance),
 		TEST(the_lag_is_what_is_not_done_with),
+		TEST(an_idle_partition_that_was_not_looked_up_in_time_gets_its_lag),
 		TEST(an_idle_system_is_quick),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
