@@ -35,7 +35,7 @@ enum { EXPIRE_MAX = 500 };
 struct orders_expire {
 	struct port_call call;
 	int64_t count; /* out: failed now, at most EXPIRE_MAX */
-	bool more;     /* out: call again at once */
+	bool more;	   /* out: call again at once */
 };
 
 struct outbox_stats {

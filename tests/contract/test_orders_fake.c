@@ -28,7 +28,8 @@ static void run_out(struct orders_world *w, const struct uuid *order_no)
 
 static void held(struct orders_world *w, int64_t user, int64_t schedule, const char *no, int64_t ms)
 {
-	fake_orders_reserve(fake(w), user, schedule, seat(no), false, ms == HELD_FOR_EVER ? TIME_FOREVER : when_now_ms() + ms);
+	fake_orders_reserve(
+		fake(w), user, schedule, seat(no), false, ms == HELD_FOR_EVER ? TIME_FOREVER : when_now_ms() + ms);
 }
 
 static void confirmed(struct orders_world *w, int64_t user, int64_t schedule, const char *no)

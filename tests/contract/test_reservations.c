@@ -502,8 +502,10 @@ static PGconn *begin_to_free(struct real_world *w, const struct payment_complete
 {
 	PGconn *session = pg_db_session(&w->db);
 	char sql[300];
-	snprintf(sql, sizeof sql, "BEGIN; UPDATE reservation SET status = 'CANCELLED', active = NULL"
-		" WHERE schedule_id = %lld AND seat_no = '%s'", (long long)e->schedule, e->seat.s);
+	snprintf(sql, sizeof sql,
+		"BEGIN; UPDATE reservation SET status = 'CANCELLED', active = NULL"
+		" WHERE schedule_id = %lld AND seat_no = '%s'",
+		(long long)e->schedule, e->seat.s);
 	pg_session_do(session, sql);
 	return session;
 }
@@ -511,11 +513,14 @@ static PGconn *begin_to_free(struct real_world *w, const struct payment_complete
 static int64_t end_freeing(struct real_world *w, PGconn *session, const struct payment_completed *e)
 {
 	char sql[300];
-	snprintf(sql, sizeof sql, "UPDATE reservation SET rev = nextval('seat_rev') WHERE schedule_id = %lld AND seat_no = '%s'"
-		" AND user_id = 999999; COMMIT", (long long)e->schedule, e->seat.s);
+	snprintf(sql, sizeof sql,
+		"UPDATE reservation SET rev = nextval('seat_rev') WHERE schedule_id = %lld AND seat_no = '%s'"
+		" AND user_id = 999999; COMMIT",
+		(long long)e->schedule, e->seat.s);
 	pg_session_do(session, sql);
 	PQfinish(session);
-	return pg_db_int(&w->db, "SELECT max(rev) FROM reservation WHERE schedule_id = %lld AND seat_no = '%s' AND user_id = 999999",
+	return pg_db_int(&w->db,
+		"SELECT max(rev) FROM reservation WHERE schedule_id = %lld AND seat_no = '%s' AND user_id = 999999",
 		(long long)e->schedule, e->seat.s);
 }
 
@@ -550,8 +555,12 @@ static void a_settled_sale_is_newer_than_the_end_it_waited_for(void **state)
 	assert_true(asker_wait(&a, w->is.loop));
 	real_add_seat(&w->is, 999999, &e, SEAT_CONFIRMED_ROW);
 	PGconn *session = begin_to_free(w, &e);
-	struct reservation_settle s = {.event = &e, .seen = &l, .verdict = confirmation_decide(&l.facts),
-		.reservation_id = uuid_v7(1, 0), .payment_id = uuid_v7(1, 0), .refund_id = uuid_v7(1, 0)};
+	struct reservation_settle s = {.event = &e,
+		.seen = &l,
+		.verdict = confirmation_decide(&l.facts),
+		.reservation_id = uuid_v7(1, 0),
+		.payment_id = uuid_v7(1, 0),
+		.refund_id = uuid_v7(1, 0)};
 	assert_int_equal(s.verdict, CONFIRMATION_CONFIRM);
 	asker_init(&a, &s.call);
 	w->port.port.settle(&w->port.port, &s);

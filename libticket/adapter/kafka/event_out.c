@@ -20,12 +20,15 @@ struct kafka_event_out {
 	struct event_out port;
 	struct kafka_outbox outbox;
 	struct kafka_producer *producer;
-	struct buf body;           /* reused: librdkafka copies */
+	struct buf body;		   /* reused: librdkafka copies */
 	struct kafka_report *idle; /* as many as were ever under way at once; the producer's queue bounds them */
 	struct slab *slabs;
 };
 
-static struct kafka_event_out *self(struct event_out *e) { return container_of(e, struct kafka_event_out, port); }
+static struct kafka_event_out *self(struct event_out *e)
+{
+	return container_of(e, struct kafka_event_out, port);
+}
 
 static void add_slab(struct kafka_event_out *k)
 {
@@ -177,7 +180,10 @@ static struct tk_err publish_dead_letter(struct event_out *port, const struct de
 	return post(self(port), &m, none, tag);
 }
 
-static bool reachable(struct event_out *port) { return kafka_producer_reachable(self(port)->producer); }
+static bool reachable(struct event_out *port)
+{
+	return kafka_producer_reachable(self(port)->producer);
+}
 
 struct event_out *kafka_event_out_create(struct kafka_producer *p, struct loop *l)
 {

@@ -12,7 +12,7 @@
 #include "adapter/kafka/producer_internal.h"
 
 enum {
-	POLL_MS = 50,        /* at most so late is a stop noticed */
+	POLL_MS = 50, /* at most so late is a stop noticed */
 	PROBE_EVERY_MS = 1000,
 	PROBE_MS = 300,
 	PURGE_MS = 5000,
@@ -43,7 +43,10 @@ struct kafka_producer {
 	struct kafka_outbox *dirty; /* outboxes with reports to hand over */
 };
 
-static int64_t now_ms(void) { return loop_now_us() / 1000; }
+static int64_t now_ms(void)
+{
+	return loop_now_us() / 1000;
+}
 
 static void set_reachable(struct kafka_producer *p, bool reachable)
 {
@@ -80,10 +83,8 @@ static void reported(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 		o->last->next = r;
 	}
 	o->last = r;
-	if (r->delivery != DELIVERY_FAILED)
-		set_reachable(p, true);
-	else if (kafka_means_away(m->err))
-		set_reachable(p, false);
+	if (r->delivery != DELIVERY_FAILED) set_reachable(p, true);
+	else if (kafka_means_away(m->err)) set_reachable(p, false);
 }
 
 /* One mail, one wake-up of a loop for everything that came since. */
@@ -243,8 +244,8 @@ static void copy_settings(struct kafka_producer *p, const struct kafka_producer_
 
 static void release(struct kafka_producer *p)
 {
-	const char *text[] = {p->set.brokers, p->set.client_id, p->set.topic_payment, p->set.topic_reservation,
-		p->set.compression};
+	const char *text[] = {
+		p->set.brokers, p->set.client_id, p->set.topic_payment, p->set.topic_reservation, p->set.compression};
 	for (size_t i = 0; i < sizeof text / sizeof *text; i++) free((void *)(uintptr_t)text[i]);
 	pthread_rwlock_destroy(&p->lock);
 	free(p);
@@ -301,9 +302,15 @@ void kafka_producer_destroy(struct kafka_producer *p)
 	release(p);
 }
 
-bool kafka_producer_reachable(const struct kafka_producer *p) { return atomic_load(&p->reachable); }
+bool kafka_producer_reachable(const struct kafka_producer *p)
+{
+	return atomic_load(&p->reachable);
+}
 
-const char *kafka_producer_source(const struct kafka_producer *p) { return p->source; }
+const char *kafka_producer_source(const struct kafka_producer *p)
+{
+	return p->source;
+}
 
 void kafka_producer_break(struct kafka_producer *p)
 {
@@ -345,10 +352,8 @@ struct tk_err kafka_producer_send(struct kafka_producer *p, const struct kafka_o
 {
 	struct tk_err err = TK_ERR(TK_UNAVAILABLE, "producer being replaced");
 	if (pthread_rwlock_tryrdlock(&p->lock) == 0) {
-		if (p->closing)
-			err = TK_ERR(TK_UNAVAILABLE, "producer stopped");
-		else if (p->rk)
-			err = produce(p, m);
+		if (p->closing) err = TK_ERR(TK_UNAVAILABLE, "producer stopped");
+		else if (p->rk) err = produce(p, m);
 		pthread_rwlock_unlock(&p->lock);
 	}
 	if (tk_failed(err)) rd_kafka_headers_destroy(m->headers);

@@ -23,7 +23,7 @@ struct kafka_report {
 struct kafka_outbox {
 	struct mailbox box;
 	struct kafka_report *first, *last; /* collected since the last hand-over */
-	struct kafka_outbox *next;         /* of those that have collected something */
+	struct kafka_outbox *next;		   /* of those that have collected something */
 	void (*deliver)(struct mail *m, void *ctx);
 };
 

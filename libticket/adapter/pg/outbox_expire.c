@@ -6,8 +6,8 @@
 #include "runtime/when.h"
 
 enum {
-	PIECE = 5000,        /* rows of a stretch a round: some ms */
-	ROUNDS_MAX = 16,     /* a call: until the present is reached */
+	PIECE = 5000,		 /* rows of a stretch a round: some ms */
+	ROUNDS_MAX = 16,	 /* a call: until the present is reached */
 	OVERLAP_US = 3000000 /* what was committed a little after its time is looked at again */
 };
 

@@ -6,10 +6,10 @@
 #include "runtime/when.h"
 
 enum {
-	PIECE = 2000,         /* payments of a stretch a round */
-	LISTED = 500,         /* listed orders a round */
-	ROUNDS_MAX = 16,      /* of each kind, a call */
-	COMMIT_US = 3000000,  /* a payment may become visible this long after its created_at */
+	PIECE = 2000,		 /* payments of a stretch a round */
+	LISTED = 500,		 /* listed orders a round */
+	ROUNDS_MAX = 16,	 /* of each kind, a call */
+	COMMIT_US = 3000000, /* a payment may become visible this long after its created_at */
 	LOOK_AGAIN_MS = 60000
 };
 

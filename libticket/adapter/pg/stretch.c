@@ -19,8 +19,8 @@ static void move_slow(struct stretch *s, struct stretch_piece slow, int64_t full
 	if (is_before(slow.missed_us, s->slow_us)) s->slow_us = slow.missed_us - 1;
 }
 
-bool stretch_move(struct stretch *s, struct stretch_piece fresh, struct stretch_piece slow, int64_t full,
-	int64_t present_us)
+bool stretch_move(
+	struct stretch *s, struct stretch_piece fresh, struct stretch_piece slow, int64_t full, int64_t present_us)
 {
 	bool more = fresh.rows >= full;
 	move_slow(s, slow, full);

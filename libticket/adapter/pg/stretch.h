@@ -16,18 +16,18 @@ enum { STRETCH_NONE = 0 }; /* no row is as old as the epoch */
 
 struct stretch {
 	int64_t fresh_us, slow_us; /* rows after these come next */
-	int64_t missed_us;         /* the first that `fresh` has missed on its way, or STRETCH_NONE */
+	int64_t missed_us;		   /* the first that `fresh` has missed on its way, or STRETCH_NONE */
 	bool started;
 };
 struct stretch_piece {
 	int64_t rows, last_us; /* how many, and the time of the last */
-	int64_t missed_us;     /* the time of the first that was missed, or STRETCH_NONE */
+	int64_t missed_us;	   /* the time of the first that was missed, or STRETCH_NONE */
 };
 
 void stretch_start(struct stretch *s, int64_t now_us); /* harmless when started; the clock is only a hint */
 
 /* A piece of at least `full` rows has more behind it; at its end `fresh` stands at `present_us`. True: it has more. */
-bool stretch_move(struct stretch *s, struct stretch_piece fresh, struct stretch_piece slow, int64_t full,
-	int64_t present_us);
+bool stretch_move(
+	struct stretch *s, struct stretch_piece fresh, struct stretch_piece slow, int64_t full, int64_t present_us);
 
 #endif
