@@ -442,12 +442,18 @@ struct redis *redis_create(struct loop *l, const struct redis_settings *s, struc
 	return r;
 }
 
-void redis_destroy(struct redis *r)
+void redis_close(struct redis *r)
 {
 	if (!r) return;
 	disconnect(r);
 	fail_all(r, "shutting down");
 	timer_stop(r->loop, &r->retry);
+}
+
+void redis_destroy(struct redis *r)
+{
+	if (!r) return;
+	redis_close(r);
 	hook_remove(r->loop, &r->hook);
 	buf_finish(&r->args.out);
 	for (int i = 0; i < SCRIPT_COUNT; i++) free(r->text[i]);
