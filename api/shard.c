@@ -17,12 +17,13 @@
 #include "api/app/services.h"
 #include "api/http/http.h"
 #include "api/jobs/backstage.h"
+#include "port/event_out.h"
 #include "runtime/loop.h"
 #include "runtime/mem.h"
 #include "runtime/metrics.h"
 
 enum {
-	WATCH_MS = 100,       /* how often a stopping or starting shard looks at itself */
+	WATCH_MS = 100,		  /* how often a stopping or starting shard looks at itself */
 	STOP_BOUND_MS = 15000 /* requests end by their adapters' deadlines long before */
 };
 
@@ -126,8 +127,7 @@ static bool wire(struct shard *s)
 	if (!s->loop || mailbox_init(&s->mailbox, s->loop, s) != 0 || !wire_adapters(s)) return false;
 	v->seating = seating_create(s->settings.backstage, s->loop);
 	v->after_payment = after_payment_create(v);
-	unsigned max = (unsigned)((v->config->http_max_connections + v->config->http_shards - 1) / v->config->http_shards);
-	s->http = http_create(v, s->settings.listen_fd, max);
+	s->http = http_create(v, s->settings.listen_fd, (unsigned)v->config->http_max_connections);
 	s->watch.fired = look;
 	timer_arm(s->loop, &s->watch, loop_now_ms(s->loop) + WATCH_MS);
 	return s->http != NULL;
@@ -170,9 +170,12 @@ void shard_join(struct shard *s)
 void shard_destroy(struct shard *s)
 {
 	timer_stop(s->loop, &s->watch);
-	/* Calls are answered by their adapters' end; whoever they wake still finds everything else. */
-	redis_destroy(s->redis);
+	if (s->services.events)
+		s->services.events->delivered = NULL; /* its rows stay for the relay: nobody clears them now */
+	/* Calls are answered by their adapters' end; whoever they wake may ask the other, and is refused. */
+	redis_close(s->redis);
 	pg_destroy(s->pg);
+	redis_destroy(s->redis);
 	http_destroy(s->http);
 	kafka_event_out_destroy(s->services.events);
 	after_payment_destroy(s->services.after_payment);

@@ -15,7 +15,7 @@ const struct route ROUTES[] = {
 	{GET,  "/concerts/{id}/schedules",    R_BOOKING,                   schedules_get,           "schedules of a concert, with what is left"},
 	{GET,  "/schedules/{id}",             R_BOOKING,                   schedule_get,            "one schedule, with what is left"},
 	{GET,  "/schedules/{id}/seats",       R_BOOKING,                   seats_get,               "the seat map; ETag, gzip; at most 1 s behind"},
-	{GET,  "/schedules/{id}/seats/events", R_BOOKING | R_STREAM,       seat_events_get,         "the seat map, then what changes in it"},
+	{GET,  "/schedules/{id}/seats/events", R_BOOKING,                  seat_events_get,         "the seat map, then what changes in it"},
 	{GET,  "/schedules/{id}/seats/available", R_BOOKING,               seats_available_get,     "the available seats only"},
 	{GET,  "/seats/available",            R_BOOKING,                   seats_available_arg_get, "the same, ?scheduleId="},
 	/* hold */
