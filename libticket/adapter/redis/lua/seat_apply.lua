@@ -51,8 +51,8 @@ local function take_only_seat(seat, kind, user)
 		if string.sub(text, 1, #head) ~= head or string.find(text, ']', 1, true) ~= #text - 1 then return false end
 		if kind ~= 'S' then order = string.match(text, '%[[^,]*(,.*)%]}$') or '' end
 	end
-	json[user] = head .. '"' .. kind .. '"' .. order .. ']}'
-	dirty[user] = true
+	local new = head .. '"' .. kind .. '"' .. order .. ']}'
+	if new ~= text then json[user], dirty[user] = new, true end
 	return true
 end
 local function take(seat, kind, user) -- sold, pending, held in the database
