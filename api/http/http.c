@@ -158,7 +158,7 @@ static struct client *client_of(struct MHD_Connection *conn)
 	return MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
-/* The exchange begins with the handler's first call: where libmicrohttpd refuses the headers, it never tells the end. */
+/* The exchange begins with the handler's first call: libmicrohttpd never tells the end of headers that it refused. */
 static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *conn)
 {
 	struct http *h = cls;

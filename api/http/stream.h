@@ -1,7 +1,7 @@
 /* stream: an answer of type text/event-stream (WHATWG HTML, section 9.2).
  *
- * Pulled, not pushed: when the client can take more, `fill` tells what is new, or nothing. So a slow reader never queues
- * more than one version; it simply skips some. A comment every 15 s keeps proxies awake and finds the dead.
+ * Pulled, not pushed: when the client can take more, `fill` tells what is new, or nothing. So a slow reader never has
+ * more than one version queued; it simply skips some. A comment every 15 s keeps proxies awake and finds the dead.
  * Thread: the shard's. Ownership: the source embeds the stream; `closed` is the last call, there it frees itself. */
 #ifndef TK_STREAM_H
 #define TK_STREAM_H
