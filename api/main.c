@@ -64,7 +64,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp ARGP = {OPTIONS_TABLE, parse_option, NULL, "The ticketing core's HTTP daemon.", NULL, NULL, NULL};
+static const struct argp ARGP = {
+	OPTIONS_TABLE, parse_option, NULL, "The ticketing core's HTTP daemon.", NULL, NULL, NULL};
 
 static void print_help(void)
 {
@@ -144,9 +145,7 @@ static void check_topics(struct timer *t)
 		snprintf(why, sizeof why, "topic %s is missing", missing);
 		refuse_start(why);
 		return;
-	case KAFKA_TOPICS_REFUSED:
-		refuse_start(missing);
-		return;
+	case KAFKA_TOPICS_REFUSED: refuse_start(missing); return;
 	case KAFKA_TOPICS_UNKNOWN: timer_arm(d->loop, t, loop_now_ms(d->loop) + TOPICS_EVERY_MS);
 	}
 }

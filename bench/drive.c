@@ -35,19 +35,20 @@ struct drive {
 
 static void usage(FILE *to)
 {
-	fputs("usage: bench_drive [options] HOST:PORT\n"
-		  "  -c N          connections (128)\n"
-		  "  -d SECONDS    measure for so long (5; with -f: to its end)\n"
-		  "  -n COUNT      measure so many requests instead\n"
-		  "  -w SECONDS    warm up before that (0)\n"
-		  "  -r RATE       open loop: so many a second, latency from when each was due\n"
-		  "  -m METHOD -p PATH -b BODY   the request (GET /)\n"
-		  "  -f FILE       requests, one a line: METHOD PATH [BODY]; ends with the file\n"
-		  "  -a            again from the file's start\n"
-		  "  -H 'N: V'     a header\n"
-		  "  -x FIELD -o FILE   keep this string field of each answer 2xx\n"
-		  "  -P NAME=PID   report the CPU of this process too; several of one name, one behind the other, are summed up\n"
-		  "  -l            afterwards keep the connections open until standard input ends\n",
+	fputs(
+		"usage: bench_drive [options] HOST:PORT\n"
+		"  -c N          connections (128)\n"
+		"  -d SECONDS    measure for so long (5; with -f: to its end)\n"
+		"  -n COUNT      measure so many requests instead\n"
+		"  -w SECONDS    warm up before that (0)\n"
+		"  -r RATE       open loop: so many a second, latency from when each was due\n"
+		"  -m METHOD -p PATH -b BODY   the request (GET /)\n"
+		"  -f FILE       requests, one a line: METHOD PATH [BODY]; ends with the file\n"
+		"  -a            again from the file's start\n"
+		"  -H 'N: V'     a header\n"
+		"  -x FIELD -o FILE   keep this string field of each answer 2xx\n"
+		"  -P NAME=PID   report the CPU of this process too; several of one name, one behind the other, are summed up\n"
+		"  -l            afterwards keep the connections open until standard input ends\n",
 		to);
 }
 
@@ -88,7 +89,10 @@ static void option(struct drive *d, int c)
 	switch (c) {
 	case 'c': d->load.connections = (unsigned)atoi(optarg); break;
 	case 'd': d->load.seconds = atof(optarg); break;
-	case 'n': d->load.count = strtoull(optarg, NULL, 10); d->load.seconds = 0; break;
+	case 'n':
+		d->load.count = strtoull(optarg, NULL, 10);
+		d->load.seconds = 0;
+		break;
 	case 'w': d->load.warm_up_s = atof(optarg); break;
 	case 'r': d->load.rate = atof(optarg); break;
 	case 'm': d->plan.method = optarg; break;

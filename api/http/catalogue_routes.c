@@ -25,7 +25,8 @@ static bool page_args(struct exchange *x, unsigned *ret_limit, int64_t *ret_afte
 	*ret_limit = (unsigned)limit;
 	*ret_after = 0;
 	if (!cursor) return true;
-	if (cursor[0] == 'c' && strlen(cursor) <= 15 && cursor[1] && cursor[1 + strspn(cursor + 1, "0123456789abcdef")] == '\0') {
+	if (cursor[0] == 'c' && strlen(cursor) <= 15 && cursor[1] &&
+		cursor[1 + strspn(cursor + 1, "0123456789abcdef")] == '\0') {
 		*ret_after = strtoll(cursor + 1, &end, 16);
 		return true;
 	}

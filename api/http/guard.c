@@ -172,6 +172,12 @@ static bool is_cramped(struct MHD_Connection *conn)
 	return taken > MEMORY_PER_CONNECTION - ANSWER_HEADERS;
 }
 
+/* Digits only, as distrust() has seen to. */
+static bool is_too_long(const char *content_length)
+{
+	return strlen(content_length) > 9 || strtol(content_length, NULL, 10) > BODY_MAX;
+}
+
 bool guard_admits(struct exchange *x, const char *method, const char *version)
 {
 	MHD_get_connection_values(x->conn, MHD_HEADER_KIND, collect, x);
@@ -180,7 +186,6 @@ bool guard_admits(struct exchange *x, const char *method, const char *version)
 	if (x->cramped) return refuse(x, PROBLEM_VALIDATION_FAILED, "The headers are too large.");
 	const char *why = distrust(x, version);
 	if (why || !known) return refuse(x, PROBLEM_VALIDATION_FAILED, why ? why : "The method is not known.");
-	if (x->headers.lengths && (strlen(x->headers.content_length) > 9 || atol(x->headers.content_length) > BODY_MAX))
-		return refuse(x, PROBLEM_BODY_TOO_LARGE, NULL);
+	if (x->headers.lengths && is_too_long(x->headers.content_length)) return refuse(x, PROBLEM_BODY_TOO_LARGE, NULL);
 	return true;
 }

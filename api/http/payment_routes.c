@@ -148,7 +148,8 @@ void mock_success_post(struct exchange *x)
 	struct order_body q = {0};
 
 	r->x = x;
-	if (!exchange_decode(x, SUCCESS_FIELDS, JSON_FIELDS(SUCCESS_FIELDS), &q) || !is_not_somebody_else(x, q.user)) return;
+	if (!exchange_decode(x, SUCCESS_FIELDS, JSON_FIELDS(SUCCESS_FIELDS), &q) || !is_not_somebody_else(x, q.user))
+		return;
 	r->use.approve.order_no = q.order_no;
 	guard_traceparent(x, x->headers.traceparent);
 	memcpy(r->use.approve.traceparent, x->traceparent, TRACEPARENT_TEXT);

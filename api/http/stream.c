@@ -19,7 +19,8 @@ static void beat_again(struct stream *s)
 /* A comment, or a field on its own. */
 static void put_line(struct stream *s, const char *line)
 {
-	s->event.head_len = strlen(strcpy(s->event.head, line));
+	s->event.head_len = strlen(line);
+	memcpy(s->event.head, line, s->event.head_len + 1);
 	s->event.data_len = 0;
 	s->len = s->event.head_len + sizeof END - 1;
 	s->sent = 0;

@@ -19,10 +19,10 @@
 enum { HOLD_SEATS_MAX = 100 }; /* the limit per user is never larger */
 
 enum hold_verdict {
-	HOLD_PLACED,    /* all seats are the user's; `own[i]` marks those that were so before */
-	HOLD_LIMIT,     /* held + sold would exceed the limit */
-	HOLD_HELD,      /* seats[culprit] is held by someone else, pending, or held in the database */
-	HOLD_SOLD,      /* seats[culprit] is sold */
+	HOLD_PLACED,	/* all seats are the user's; `own[i]` marks those that were so before */
+	HOLD_LIMIT,		/* held + sold would exceed the limit */
+	HOLD_HELD,		/* seats[culprit] is held by someone else, pending, or held in the database */
+	HOLD_SOLD,		/* seats[culprit] is sold */
 	HOLD_NOT_LOADED /* the copy of sold seats is of another life of the store: load it, then ask again */
 };
 
@@ -49,9 +49,9 @@ struct seat_claim {
 	int64_t schedule, user, at_least_ms;
 	struct seat_no seat;
 	struct uuid order_no; /* in: a candidate; out: the hold's order */
-	struct uuid ended;    /* an order of this hold that has ended: the candidate takes its place, without prolonging */
+	struct uuid ended;	  /* an order of this hold that has ended: the candidate takes its place, without prolonging */
 	enum claim_verdict verdict;
-	bool first; /* the candidate was taken */
+	bool first;			  /* the candidate was taken */
 	int64_t remaining_ms; /* of the hold, after prolonging */
 };
 
@@ -90,7 +90,8 @@ struct seat_apply {
 	unsigned count;
 	bool finish_load; /* after all are merged, mark `load_schedule` as loaded in this life of the store */
 	int64_t load_schedule;
-	uint32_t load_life; /* what `life` said before the changes were read; another by now: TK_UNAVAILABLE. 0: unchecked */
+	uint32_t
+		load_life; /* what `life` said before the changes were read; another by now: TK_UNAVAILABLE. 0: unchecked */
 };
 
 /* The state of all seats, in pieces that do not block the store; status[i] belongs to plan seat i. */
@@ -100,7 +101,7 @@ struct seat_read {
 	int64_t schedule;
 	const struct seat_plan *plan;
 	uint8_t *status; /* enum seat_status, plan->count of them, the caller's */
-	bool loaded;     /* false: load, then ask again (status is not to be trusted) */
+	bool loaded;	 /* false: load, then ask again (status is not to be trusted) */
 };
 
 struct seat_lock {

@@ -10,14 +10,14 @@
 enum { DB_CONNECTIONS_A_SHARD = 4, DB_CONNECTIONS_A_SHARD_MIN = 2, DB_CONNECTIONS_BACKSTAGE = 2 };
 
 const struct setting SETTING[SETTINGS] = {
-#define ROW(t, field, daemon, name, text) .type = t, .who = daemon, .offset = offsetof(struct config, field), \
-	.env = name, .doc = text
-#define SETTING_INT(field, env, dflt, min_, max_, daemon, doc) \
+#define ROW(t, field, daemon, name, text)                                                                              \
+	.type = t, .who = daemon, .offset = offsetof(struct config, field), .env = name, .doc = text
+#define SETTING_INT(field, env, dflt, min_, max_, daemon, doc)                                                         \
 	{ROW(SETTING_IS_INT, field, daemon, env, doc), .dflt_int = dflt, .min = min_, .max = max_},
-#define SETTING_STR(field, env, dflt_, minlen, maxlen, daemon, doc) \
+#define SETTING_STR(field, env, dflt_, minlen, maxlen, daemon, doc)                                                    \
 	{ROW(SETTING_IS_STR, field, daemon, env, doc), .dflt = dflt_, .min = minlen, .max = maxlen},
 #define SETTING_ADDR(field, env, dflt_, daemon, doc) {ROW(SETTING_IS_ADDR, field, daemon, env, doc), .dflt = dflt_},
-#define SETTING_ENUM(field, env, dflt_, words_, daemon, doc) \
+#define SETTING_ENUM(field, env, dflt_, words_, daemon, doc)                                                           \
 	{ROW(SETTING_IS_ENUM, field, daemon, env, doc), .dflt = dflt_, .words = words_},
 #include "runtime/config_rows.h"
 };
@@ -155,14 +155,10 @@ static bool load_row(struct config *c, const struct setting *s, const char *text
 	void *field = setting_field(s, c);
 
 	switch (s->type) {
-	case SETTING_IS_INT:
-		return load_int(s, text, field, why, n);
-	case SETTING_IS_STR:
-		return load_str(s, text, field, why, n);
-	case SETTING_IS_ADDR:
-		return load_addr(s, text, field, why, n);
-	case SETTING_IS_ENUM:
-		return load_enum(s, text, field, why, n);
+	case SETTING_IS_INT: return load_int(s, text, field, why, n);
+	case SETTING_IS_STR: return load_str(s, text, field, why, n);
+	case SETTING_IS_ADDR: return load_addr(s, text, field, why, n);
+	case SETTING_IS_ENUM: return load_enum(s, text, field, why, n);
 	}
 	abort();
 }
@@ -190,7 +186,7 @@ static bool is_topic(const char *s)
 {
 	size_t n = strlen(s);
 	return n <= 249 && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == n &&
-	       strcmp(s, ".") != 0 && strcmp(s, "..") != 0;
+		strcmp(s, ".") != 0 && strcmp(s, "..") != 0;
 }
 
 /* Every item of a comma-separated list; none is empty. */
@@ -266,8 +262,8 @@ static const char *text_of(const struct setting *s, enum config_daemon who, cons
 	return text && *text ? text : NULL;
 }
 
-static bool load_rows(struct config *c, enum config_daemon who, const char *(*getenv_)(const char *), char *why,
-                      size_t n)
+static bool load_rows(
+	struct config *c, enum config_daemon who, const char *(*getenv_)(const char *), char *why, size_t n)
 {
 	for (int i = 0; i < SETTINGS; i++) {
 		if (!load_row(c, &SETTING[i], text_of(&SETTING[i], who, getenv_), why, n)) return false;

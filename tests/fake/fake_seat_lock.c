@@ -5,7 +5,10 @@
 
 #include "domain/schedule.h"
 
-static struct fake_seat_lock *fake_of(struct seat_lock *s) { return container_of(s, struct fake_seat_lock, port); }
+static struct fake_seat_lock *fake_of(struct seat_lock *s)
+{
+	return container_of(s, struct fake_seat_lock, port);
+}
 
 static void *grown(void *array, unsigned count, size_t size)
 {
@@ -136,7 +139,8 @@ static int64_t others(struct fake_seat_lock *f, const struct seat_hold *h)
 	for (unsigned i = 0; i < f->lock_count; i++) {
 		const struct fake_lock *k = &f->locks[i];
 		if (k->schedule == h->schedule && k->user == h->user && k->listed && k->expires_ms > f->now_ms &&
-			!is_asked(h, &k->seat)) n++;
+			!is_asked(h, &k->seat))
+			n++;
 	}
 	for (unsigned i = 0; i < f->state_count; i++) {
 		const struct fake_state *s = &f->states[i];
@@ -161,8 +165,12 @@ static void place(struct fake_seat_lock *f, struct seat_hold *h, unsigned i)
 {
 	struct fake_lock *k = lock_find(f, h->schedule, &h->seats[i]);
 	if (!h->own[i]) {
-		lock_put(f, (struct fake_lock){.schedule = h->schedule, .user = h->user, .seat = h->seats[i], .listed = true,
-			.expires_ms = f->now_ms + h->ttl_ms});
+		lock_put(f,
+			(struct fake_lock){.schedule = h->schedule,
+				.user = h->user,
+				.seat = h->seats[i],
+				.listed = true,
+				.expires_ms = f->now_ms + h->ttl_ms});
 		h->expires_ms[i] = f->now_ms + h->ttl_ms;
 		return;
 	}
@@ -200,7 +208,10 @@ static struct tk_err do_hold(struct fake_seat_lock *f, struct port_call *c)
 	return TK_NONE;
 }
 
-static void hold(struct seat_lock *s, struct seat_hold *h) { act(fake_of(s), FAKE_HOLD, &h->call, do_hold); }
+static void hold(struct seat_lock *s, struct seat_hold *h)
+{
+	act(fake_of(s), FAKE_HOLD, &h->call, do_hold);
+}
 
 /* --- claim --- */
 
@@ -219,7 +230,8 @@ static void prolong(struct fake_seat_lock *f, const struct seat_claim *k, struct
 {
 	bool endless = lock->expires_ms == INT64_MAX;
 	int64_t least = endless && k->at_least_ms < FALLBACK_MS ? FALLBACK_MS : k->at_least_ms;
-	if (endless || (uuid_is_nil(&lock->order_no) && lock->expires_ms < f->now_ms + least)) lock->expires_ms = f->now_ms + least;
+	if (endless || (uuid_is_nil(&lock->order_no) && lock->expires_ms < f->now_ms + least))
+		lock->expires_ms = f->now_ms + least;
 }
 
 static struct tk_err do_claim(struct fake_seat_lock *f, struct port_call *c)
@@ -240,7 +252,10 @@ static struct tk_err do_claim(struct fake_seat_lock *f, struct port_call *c)
 	return TK_NONE;
 }
 
-static void claim(struct seat_lock *s, struct seat_claim *k) { act(fake_of(s), FAKE_CLAIM, &k->call, do_claim); }
+static void claim(struct seat_lock *s, struct seat_claim *k)
+{
+	act(fake_of(s), FAKE_CLAIM, &k->call, do_claim);
+}
 
 /* --- release, holds --- */
 
@@ -293,12 +308,16 @@ static struct tk_err do_holds(struct fake_seat_lock *f, struct port_call *c)
 		const struct fake_state *s = taken(f, lock->schedule, &lock->seat);
 		bool elsewhere = s && s->user == k->user && s->kind != CLAIM_PENDING;
 		if (lock->schedule == k->schedule && lock->user == k->user && lock->expires_ms > f->now_ms && lock->listed &&
-			!elsewhere) insert(k, lock);
+			!elsewhere)
+			insert(k, lock);
 	}
 	return TK_NONE;
 }
 
-static void holds(struct seat_lock *s, struct seat_holds *k) { act(fake_of(s), FAKE_HOLDS, &k->call, do_holds); }
+static void holds(struct seat_lock *s, struct seat_holds *k)
+{
+	act(fake_of(s), FAKE_HOLDS, &k->call, do_holds);
+}
 
 /* --- the copy --- */
 
@@ -317,8 +336,8 @@ static void merge(struct fake_seat_lock *f, const struct seat_change *ch)
 		f->states = grown(f->states, f->state_count, sizeof *f->states);
 		s = &f->states[f->state_count++];
 	}
-	*s = (struct fake_state){.schedule = ch->schedule, .rev = ch->rev, .user = ch->user, .seat = ch->seat,
-		.kind = ch->kind};
+	*s = (struct fake_state){
+		.schedule = ch->schedule, .rev = ch->rev, .user = ch->user, .seat = ch->seat, .kind = ch->kind};
 	end_hold(f, ch);
 }
 
@@ -331,7 +350,10 @@ static struct tk_err do_apply(struct fake_seat_lock *f, struct port_call *c)
 	return TK_NONE;
 }
 
-static void apply(struct seat_lock *s, struct seat_apply *k) { act(fake_of(s), FAKE_APPLY, &k->call, do_apply); }
+static void apply(struct seat_lock *s, struct seat_apply *k)
+{
+	act(fake_of(s), FAKE_APPLY, &k->call, do_apply);
+}
 
 static struct tk_err do_read(struct fake_seat_lock *f, struct port_call *c)
 {
@@ -346,7 +368,10 @@ static struct tk_err do_read(struct fake_seat_lock *f, struct port_call *c)
 	return TK_NONE;
 }
 
-static void read_all(struct seat_lock *s, struct seat_read *k) { act(fake_of(s), FAKE_READ, &k->call, do_read); }
+static void read_all(struct seat_lock *s, struct seat_read *k)
+{
+	act(fake_of(s), FAKE_READ, &k->call, do_read);
+}
 
 static uint32_t life(const struct seat_lock *s)
 {
@@ -358,9 +383,17 @@ static uint32_t life(const struct seat_lock *s)
 void fake_seat_lock_init(struct fake_seat_lock *f, struct loop *l)
 {
 	*f = (struct fake_seat_lock){
-		.port = {.hold = hold, .claim = claim, .release = release, .holds = holds, .apply = apply, .read = read_all,
+		.port = {.hold = hold,
+			.claim = claim,
+			.release = release,
+			.holds = holds,
+			.apply = apply,
+			.read = read_all,
 			.life = life},
-		.loop = l, .life = 1, .now_ms = 1700000000000, .hook.before_sleep = deliver,
+		.loop = l,
+		.life = 1,
+		.now_ms = 1700000000000,
+		.hook.before_sleep = deliver,
 	};
 	f->answers_tail = &f->answers;
 	if (l) hook_add(l, &f->hook);
@@ -369,7 +402,8 @@ void fake_seat_lock_init(struct fake_seat_lock *f, struct loop *l)
 void fake_seat_lock_finish(struct fake_seat_lock *f)
 {
 	if (f->loop) {
-		while (deliver(&f->hook)) {}
+		while (deliver(&f->hook)) {
+		}
 		hook_remove(f->loop, &f->hook);
 	}
 	free(f->locks);
@@ -382,11 +416,12 @@ void fake_seat_lock_delete(struct fake_seat_lock *f, int64_t schedule, const str
 	lock_delete(f, schedule, seat);
 }
 
-void fake_seat_lock_set(struct fake_seat_lock *f, int64_t schedule, const struct seat_no *seat, int64_t user,
-	int64_t ttl_ms)
+void fake_seat_lock_set(
+	struct fake_seat_lock *f, int64_t schedule, const struct seat_no *seat, int64_t user, int64_t ttl_ms)
 {
-	lock_put(f, (struct fake_lock){.schedule = schedule, .user = user, .seat = *seat,
-		.expires_ms = ttl_ms ? f->now_ms + ttl_ms : INT64_MAX});
+	lock_put(f,
+		(struct fake_lock){
+			.schedule = schedule, .user = user, .seat = *seat, .expires_ms = ttl_ms ? f->now_ms + ttl_ms : INT64_MAX});
 }
 
 int64_t fake_seat_lock_left_ms(struct fake_seat_lock *f, int64_t schedule, const struct seat_no *seat)

@@ -8,9 +8,15 @@
 #include "adapter/redis/seat_copy.h"
 #include "adapter/redis/seat_keys.h"
 
-static struct redis *redis_of(struct seat_lock *s) { return container_of(s, struct redis_seat_lock, port)->redis; }
+static struct redis *redis_of(struct seat_lock *s)
+{
+	return container_of(s, struct redis_seat_lock, port)->redis;
+}
 
-static void arg_seat(struct redis_args *a, const struct seat_no *no) { redis_arg(a, no->s, no->len); }
+static void arg_seat(struct redis_args *a, const struct seat_no *no)
+{
+	redis_arg(a, no->s, no->len);
+}
 
 static const struct tk_err ODD_REPLY = {TK_INTERNAL, __FILE_NAME__, "a script's reply is not as agreed"};
 
@@ -66,8 +72,8 @@ static void hold_replied(struct port_call *c, struct tk_err err, const redisRepl
 
 static void hold(struct seat_lock *s, struct seat_hold *h)
 {
-	static const struct redis_op OP = {.script = SCRIPT_SEAT_HOLD, .keys = 3, .bind = bind_hold,
-		.replied = hold_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_SEAT_HOLD, .keys = 3, .bind = bind_hold, .replied = hold_replied};
 	assert(h->count > 0 && h->count <= HOLD_SEATS_MAX);
 	redis_call(redis_of(s), &OP, &h->call);
 }
@@ -118,8 +124,8 @@ static void claim_replied(struct port_call *c, struct tk_err err, const redisRep
 
 static void claim(struct seat_lock *s, struct seat_claim *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_SEAT_CLAIM, .keys = 3, .bind = bind_claim,
-		.replied = claim_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_SEAT_CLAIM, .keys = 3, .bind = bind_claim, .replied = claim_replied};
 	k->first = false;
 	k->remaining_ms = 0;
 	redis_call(redis_of(s), &OP, &k->call);
@@ -158,8 +164,8 @@ static void release_replied(struct port_call *c, struct tk_err err, const redisR
 
 static void release(struct seat_lock *s, struct seat_release *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_SEAT_RELEASE, .keys = 2, .bind = bind_release,
-		.replied = release_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_SEAT_RELEASE, .keys = 2, .bind = bind_release, .replied = release_replied};
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
@@ -207,28 +213,39 @@ static void holds_replied(struct port_call *c, struct tk_err err, const redisRep
 
 static void holds(struct seat_lock *s, struct seat_holds *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_SEAT_HOLDS, .keys = 2, .bind = bind_holds,
-		.replied = holds_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_SEAT_HOLDS, .keys = 2, .bind = bind_holds, .replied = holds_replied};
 	k->count = 0;
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
 /* --- the copy --- */
 
-static void apply(struct seat_lock *s, struct seat_apply *k) { seat_copy_apply(redis_of(s), k); }
-static void read_all(struct seat_lock *s, struct seat_read *k) { seat_copy_read(redis_of(s), k); }
+static void apply(struct seat_lock *s, struct seat_apply *k)
+{
+	seat_copy_apply(redis_of(s), k);
+}
+static void read_all(struct seat_lock *s, struct seat_read *k)
+{
+	seat_copy_read(redis_of(s), k);
+}
 
 static uint32_t life(const struct seat_lock *s)
 {
-	const struct redis_seat_lock *self = (const struct redis_seat_lock *)(const void *)
-		((const char *)s - offsetof(struct redis_seat_lock, port));
+	const struct redis_seat_lock *self =
+		(const struct redis_seat_lock *)(const void *)((const char *)s - offsetof(struct redis_seat_lock, port));
 	return redis_life(self->redis);
 }
 
 void redis_seat_lock_init(struct redis_seat_lock *s, struct redis *r)
 {
 	*s = (struct redis_seat_lock){
-		.port = {.hold = hold, .claim = claim, .release = release, .holds = holds, .apply = apply, .read = read_all,
+		.port = {.hold = hold,
+			.claim = claim,
+			.release = release,
+			.holds = holds,
+			.apply = apply,
+			.read = read_all,
 			.life = life},
 		.redis = r,
 	};
