@@ -21,6 +21,7 @@
 #include "adapter/redis/queue_store.h"
 #include "adapter/redis/seat_lock.h"
 #include "api/app/bypass_limit.h"
+#include "adapter/settings_check.h"
 #include "api/http/auth.h"
 #include "api/http/http.h"
 #include "api/http/rate_limit.h"
@@ -67,7 +68,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp ARGP = {OPTIONS_TABLE, parse_option, NULL, "The ticketing core's HTTP daemon.", NULL, NULL, NULL};
+static const struct argp ARGP = {
+	OPTIONS_TABLE, parse_option, NULL, "The ticketing core's HTTP daemon.", NULL, NULL, NULL};
 
 static void print_help(void)
 {
@@ -151,9 +153,7 @@ static void check_topics(struct timer *t)
 		snprintf(why, sizeof why, "topic %s is missing", missing);
 		refuse_start(why);
 		return;
-	case KAFKA_TOPICS_REFUSED:
-		refuse_start(missing);
-		return;
+	case KAFKA_TOPICS_REFUSED: refuse_start(missing); return;
 	case KAFKA_TOPICS_UNKNOWN: timer_arm(d->loop, t, loop_now_ms(d->loop) + TOPICS_EVERY_MS);
 	}
 }
@@ -253,8 +253,7 @@ static void wire_backstage(struct daemon *d)
 	p->metrics = metrics_sheet_create();
 	d->pg = p->loop ? pg_create(p->loop, &pg, p->metrics) : NULL;
 	d->redis = p->loop ? redis_create(p->loop, &redis, p->metrics) : NULL;
-	if (!d->redis) refuse_start("TICKET_REDIS_URL is no redis:// address");
-	if (!d->pg) refuse_start("TICKET_DATABASE_URL is no database address");
+	if (!d->redis || !d->pg) refuse_start(strerror(errno));
 	redis_seat_lock_init(&d->seats, d->redis);
 	p->seats = &d->seats.port;
 	p->catalogue = pg_catalogue_create(d->pg);
@@ -293,7 +292,7 @@ static void wire_shards(struct daemon *d)
 			.rate_limit = d->rate_limit,
 			.bypass = &d->bypass,
 			.listen_fd = listen_or_refuse(&d->config.http_addr, false),
-			.database_connections = each < 2 ? 2 : each,
+			.database_connections = each,
 			.misfit = refuse_start,
 		};
 		d->shards[d->shard_count] = shard_create(&s);
@@ -379,8 +378,9 @@ int main(int argc, char **argv)
 		print_help();
 		return 0;
 	}
-	if (!config_load(&d.config, FOR_API, NULL, why, sizeof why)) {
+	if (!config_load(&d.config, FOR_API, NULL, why, sizeof why) || !settings_check(&d.config, why, sizeof why)) {
 		LOG(start_refused, LF_S("why", why));
+		config_finish(&d.config);
 		return EXIT_SETTING;
 	}
 	if (cmd.check_config) {

@@ -22,13 +22,14 @@
 #include "api/app/services.h"
 #include "api/http/http.h"
 #include "api/jobs/backstage.h"
+#include "port/event_out.h"
 #include "runtime/loop.h"
 #include "runtime/mem.h"
 #include "runtime/metrics.h"
 
 enum {
-	ARENAS_KEPT = 256, /* blocks, for as many requests at work at the same moment */
-	WATCH_MS = 100,       /* how often a stopping or starting shard looks at itself */
+	ARENAS_KEPT = 256,	  /* blocks, for as many requests at work at the same moment */
+	WATCH_MS = 100,		  /* how often a stopping or starting shard looks at itself */
 	STOP_BOUND_MS = 15000 /* requests end by their adapters' deadlines long before */
 };
 
@@ -166,8 +167,7 @@ static bool wire(struct shard *s)
 	if (!wire_queue(s)) return false;
 	v->seating = seating_create(s->settings.backstage, s->loop);
 	v->after_payment = after_payment_create(v);
-	unsigned max = (unsigned)((v->config->http_max_connections + v->config->http_shards - 1) / v->config->http_shards);
-	s->http = http_create(v, s->settings.listen_fd, max);
+	s->http = http_create(v, s->settings.listen_fd, (unsigned)v->config->http_max_connections);
 	s->watch.fired = look;
 	timer_arm(s->loop, &s->watch, loop_now_ms(s->loop) + WATCH_MS);
 	return s->http != NULL;
@@ -210,12 +210,17 @@ void shard_join(struct shard *s)
 void shard_destroy(struct shard *s)
 {
 	timer_stop(s->loop, &s->watch);
-	/* Calls are answered by their adapters' end; whoever they wake still finds everything else. */
+	if (s->services.events)
+		s->services.events->delivered = NULL; /* its rows stay for the relay: nobody clears them now */
+	/* Calls are answered by their adapters' end; whoever they wake may ask the other, and is refused. */
 	queue_pulse_stop(s->services.pulse);
+	queue_http_close(s->queue_http);
+	redis_close(s->queue_redis);
+	redis_close(s->redis);
+	pg_destroy(s->pg);
 	queue_http_destroy(s->queue_http);
 	redis_destroy(s->queue_redis);
 	redis_destroy(s->redis);
-	pg_destroy(s->pg);
 	http_destroy(s->http);
 	kafka_event_out_destroy(s->services.events);
 	after_payment_destroy(s->services.after_payment);

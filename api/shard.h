@@ -29,8 +29,8 @@ struct shard_settings {
 };
 struct shard *shard_create(const struct shard_settings *s); /* NULL: errno */
 bool shard_start(struct shard *s);
-void shard_stop(struct shard *s); /* asks it to finish what is under way and end */
-void shard_join(struct shard *s); /* waits for that; bounded */
+void shard_stop(struct shard *s);	 /* asks it to finish what is under way and end */
+void shard_join(struct shard *s);	 /* waits for that; bounded */
 void shard_destroy(struct shard *s); /* after all shards and backstage have ended */
 
 #endif

@@ -39,8 +39,8 @@ static const char FILL[] =
 	" FROM unnest($9::uuid[], $2::uuid[], $3::bigint[], $6::bigint[], $1::uuid[])"
 	" AS e (id, order_no, user_id, amount, event_id) WHERE ($4::bigint[], $7::bool[], $8::uuid[]) IS NOT NULL";
 
-static const Oid ELEMENT[ARRAYS] = {OID_UUID, OID_UUID, OID_INT8, OID_INT8, OID_TEXT, OID_INT8, OID_BOOL, OID_UUID,
-                                    OID_UUID};
+static const Oid ELEMENT[ARRAYS] = {
+	OID_UUID, OID_UUID, OID_INT8, OID_INT8, OID_TEXT, OID_INT8, OID_BOOL, OID_UUID, OID_UUID};
 static const Oid ARRAY_OF[ARRAYS] = {2951, 2951, 1016, 1016, 1009, 1016, 1000, 2951, 2951};
 
 struct batch {
@@ -69,7 +69,8 @@ static double server_cpu_s(PGconn *c)
 	snprintf(path, sizeof path, "/proc/%d/stat", PQbackendPID(c));
 	FILE *f = fopen(path, "r");
 	if (!f) return 0;
-	if (fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2) user = system = 0;
+	if (fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+		user = system = 0;
 	fclose(f);
 	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
@@ -177,10 +178,10 @@ static void clean(PGconn *c)
 {
 	char sql[512];
 	snprintf(sql, sizeof sql,
-	         "DELETE FROM inbox WHERE order_no IN (SELECT order_no FROM payment_order WHERE schedule_id = %d);"
-	         "DELETE FROM payment WHERE order_no IN (SELECT order_no FROM payment_order WHERE schedule_id = %d);"
-	         "DELETE FROM reservation WHERE schedule_id = %d; DELETE FROM payment_order WHERE schedule_id = %d",
-	         SCHEDULE, SCHEDULE, SCHEDULE, SCHEDULE);
+		"DELETE FROM inbox WHERE order_no IN (SELECT order_no FROM payment_order WHERE schedule_id = %d);"
+		"DELETE FROM payment WHERE order_no IN (SELECT order_no FROM payment_order WHERE schedule_id = %d);"
+		"DELETE FROM reservation WHERE schedule_id = %d; DELETE FROM payment_order WHERE schedule_id = %d",
+		SCHEDULE, SCHEDULE, SCHEDULE, SCHEDULE);
 	run(c, sql);
 }
 
@@ -211,10 +212,11 @@ int main(int argc, char **argv)
 		if (rows != (int64_t)batches * size) die("confirm", "not every event was confirmed");
 	}
 	double events = (double)batches * size * ROUNDS;
-	printf("{\"bench\":\"confirm_sql\",\"batch\":%u,\"events\":%.0f,\"bare_per_s\":%.0f,\"confirm_per_s\":%.0f,\"ratio\":%.3f,"
-	       "\"bare_cpu_us\":%.2f,\"confirm_cpu_us\":%.2f}\n",
-	       size, events, events / spent[0], events / spent[1], spent[0] / spent[1], cpu[0] / events * 1e6,
-	       cpu[1] / events * 1e6);
+	printf("{\"bench\":\"confirm_sql\",\"batch\":%u,\"events\":%.0f,\"bare_per_s\":%.0f,\"confirm_per_s\":%.0f,"
+		   "\"ratio\":%.3f,"
+		   "\"bare_cpu_us\":%.2f,\"confirm_cpu_us\":%.2f}\n",
+		size, events, events / spent[0], events / spent[1], spent[0] / spent[1], cpu[0] / events * 1e6,
+		cpu[1] / events * 1e6);
 	clean(c);
 	PQfinish(c);
 	for (unsigned i = 0; i < all; i++)

@@ -14,7 +14,7 @@
 #include "load/load.h"
 #include "load/plan.h"
 
-enum { WATCHED_MAX = 16 };
+enum { WATCHED_MAX = 64, SECONDS = 5 };
 
 struct watched {
 	char *name;
@@ -35,19 +35,20 @@ struct drive {
 
 static void usage(FILE *to)
 {
-	fputs("usage: bench_drive [options] HOST:PORT\n"
-		  "  -c N          connections (128)\n"
-		  "  -d SECONDS    measure for so long (5)\n"
-		  "  -n COUNT      measure so many requests instead\n"
-		  "  -w SECONDS    warm up before that (0)\n"
-		  "  -r RATE       open loop: so many a second, latency from when each was due\n"
-		  "  -m METHOD -p PATH -b BODY   the request (GET /)\n"
-		  "  -f FILE       requests, one a line: METHOD PATH [BODY]; ends with the file\n"
-		  "  -a            again from the file's start\n"
-		  "  -H 'N: V'     a header\n"
-		  "  -x FIELD -o FILE   keep this string field of each answer 2xx\n"
-		  "  -P NAME=PID   report the CPU of this process too\n"
-		  "  -l            afterwards keep the connections open until standard input ends\n",
+	fputs(
+		"usage: bench_drive [options] HOST:PORT\n"
+		"  -c N          connections (128)\n"
+		"  -d SECONDS    measure for so long (5; with -f: to its end)\n"
+		"  -n COUNT      measure so many requests instead\n"
+		"  -w SECONDS    warm up before that (0)\n"
+		"  -r RATE       open loop: so many a second, latency from when each was due\n"
+		"  -m METHOD -p PATH -b BODY   the request (GET /)\n"
+		"  -f FILE       requests, one a line: METHOD PATH [BODY]; ends with the file\n"
+		"  -a            again from the file's start\n"
+		"  -H 'N: V'     a header\n"
+		"  -x FIELD -o FILE   keep this string field of each answer 2xx\n"
+		"  -P NAME=PID   report the CPU of this process too; several of one name, one behind the other, are summed up\n"
+		"  -l            afterwards keep the connections open until standard input ends\n",
 		to);
 }
 
@@ -88,7 +89,10 @@ static void option(struct drive *d, int c)
 	switch (c) {
 	case 'c': d->load.connections = (unsigned)atoi(optarg); break;
 	case 'd': d->load.seconds = atof(optarg); break;
-	case 'n': d->load.count = strtoull(optarg, NULL, 10); d->load.seconds = 0; break;
+	case 'n':
+		d->load.count = strtoull(optarg, NULL, 10);
+		d->load.seconds = 0;
+		break;
 	case 'w': d->load.warm_up_s = atof(optarg); break;
 	case 'r': d->load.rate = atof(optarg); break;
 	case 'm': d->plan.method = optarg; break;
@@ -110,9 +114,10 @@ static void read_options(struct drive *d, int argc, char **argv)
 {
 	int c;
 
-	*d = (struct drive){.plan = {.method = "GET", .path = "/"}, .load = {.connections = 128, .seconds = 5}};
+	*d = (struct drive){.plan = {.method = "GET", .path = "/"}, .load = {.connections = 128, .seconds = -1}};
 	while ((c = getopt(argc, argv, "c:d:n:w:r:m:p:b:f:aH:x:o:P:lh")) != -1) option(d, c);
 	target(d, argv[optind]);
+	if (d->load.seconds < 0) d->load.seconds = d->plan.file && !d->plan.again ? 0 : SECONDS;
 	if (!d->load.connections) wrong("-c: at least one connection");
 	if (!d->load.field != !d->out) wrong("-x and -o go together");
 	if (d->out && !(d->load.out = fopen(d->out, "w"))) wrong("-o: can't be written");
@@ -138,6 +143,17 @@ static void print_statuses(const struct load_result *r)
 	}
 }
 
+/* Of all in a row that bear the name of *at; steps behind them. */
+static double watched_s(const struct drive *d, unsigned *at)
+{
+	const char *name = d->watched[*at].name;
+	double sum = 0;
+
+	for (; *at < d->watched_count && strcmp(d->watched[*at].name, name) == 0; ++*at)
+		sum += cpu_of_s(d->watched[*at].pid) - d->watched[*at].before_s;
+	return sum;
+}
+
 static void print(const struct drive *d, const struct load_result *r)
 {
 	double n = r->answers ? (double)r->answers : 1, self_s = cpu_self_s() - d->self_before_s;
@@ -150,9 +166,9 @@ static void print(const struct drive *d, const struct load_result *r)
 	printf("},\"latency_us\":");
 	spread_print(&r->latency);
 	printf(",\"cpu_us\":{\"drive\":%.2f", self_s / n * 1e6);
-	for (unsigned i = 0; i < d->watched_count; i++) {
-		const struct watched *w = &d->watched[i];
-		printf(",\"%s\":%.2f", w->name, (cpu_of_s(w->pid) - w->before_s) / n * 1e6);
+	for (unsigned i = 0; i < d->watched_count;) {
+		const char *name = d->watched[i].name;
+		printf(",\"%s\":%.2f", name, watched_s(d, &i) / n * 1e6);
 	}
 	printf("}}\n");
 	fflush(stdout);

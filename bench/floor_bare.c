@@ -85,7 +85,8 @@ int main(int argc, char **argv)
 	if (argc > 4) MHD_add_response_header(f.answer, "Content-Encoding", argv[4]);
 	struct MHD_Daemon *mhd = start(&f, (uint16_t)atoi(argv[1]));
 	if (!mhd) die("MHD_start_daemon");
-	if (epoll_ctl(loop, EPOLL_CTL_ADD, MHD_get_daemon_info(mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, &e) != 0) die("epoll");
+	if (epoll_ctl(loop, EPOLL_CTL_ADD, MHD_get_daemon_info(mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, &e) != 0)
+		die("epoll");
 	for (;;) {
 		epoll_wait(loop, &e, 1, 1000);
 		MHD_run(mhd);

@@ -26,12 +26,12 @@ static void die(const char *what)
 	exit(2);
 }
 
-static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, bool ok)
+static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, enum delivery d)
 {
 	struct publish *p = ctx;
 
 	(void)event_id, (void)tag;
-	if (ok) p->delivered++;
+	if (d == DELIVERY_DONE) p->delivered++;
 	else p->failed++;
 }
 
@@ -41,10 +41,13 @@ static bool parse(const char *line, struct payment_completed *ret)
 	long long user, schedule, amount;
 
 	if (sscanf(line, "%39s %39s %lld %lld %23s %lld", event, order, &user, &schedule, seat, &amount) != 6) return false;
-	*ret = (struct payment_completed){.occurred_at_ms = when_now_ms(), .user = user, .schedule = schedule,
-		.amount_krw = amount, .method = METHOD_CARD};
+	*ret = (struct payment_completed){.occurred_at_ms = when_now_ms(),
+		.user = user,
+		.schedule = schedule,
+		.amount_krw = amount,
+		.method = METHOD_CARD};
 	return uuid_parse(event, strlen(event), &ret->event_id) && uuid_parse(order, strlen(order), &ret->order_no) &&
-		   seat_no_parse(seat, strlen(seat), &ret->seat);
+		seat_no_parse(seat, strlen(seat), &ret->seat);
 }
 
 static void publish(struct publish *p, const struct payment_completed *e)
@@ -69,8 +72,11 @@ int main(int argc, char **argv)
 	char why[256], line[256];
 
 	if (argc != 3) die("usage: bench_publish BROKERS TOPIC < rows");
-	struct kafka_producer_settings s = {.brokers = argv[1], .client_id = "bench", .topic_payment = argv[2],
-		.topic_reservation = argv[2], .message_timeout_ms = 60000};
+	struct kafka_producer_settings s = {.brokers = argv[1],
+		.client_id = "bench",
+		.topic_payment = argv[2],
+		.topic_reservation = argv[2],
+		.message_timeout_ms = 60000};
 	p.loop = loop_create();
 	if (!p.loop || !(p.producer = kafka_producer_create(&s, why, sizeof why))) die("no producer");
 	if (!(p.out = kafka_event_out_create(p.producer, p.loop))) die("no producer");

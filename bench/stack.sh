@@ -43,6 +43,7 @@ bench_up() {
     tail -n 20 "$RUN/log/up.log" >&2
     die "the stack did not come up"
   }
+  DATABASE=postgresql://127.0.0.1:$TICKET_PG_PORT/ticket BROKERS=127.0.0.1:$TICKET_KAFKA_PORT
   REDIS=(redis-cli -p "$TICKET_REDIS_PORT")
   # A rewrite of the file at some moment would be measured in one round and not in the next.
   "${REDIS[@]}" config set auto-aof-rewrite-percentage 0 >/dev/null
@@ -127,8 +128,7 @@ ready_requests() { # COUNT
 }
 pay_requests() { # COUNT
   orders_ensure $((PAID + $1))
-  tail -n +$((PAID + 1)) "$WORK/orders" | head -n "$1" |
-    sed 's/.*/POST \/payment\/mock-success {"orderNo":"&"}/' >"$WORK/requests"
+  sed -n "$((PAID + 1)),$((PAID + $1))s/.*/POST \/payment\/mock-success {\"orderNo\":\"&\"}/p" "$WORK/orders" >"$WORK/requests"
   PAID=$((PAID + $1))
 }
 # What no row has made before, made without being measured.
@@ -154,10 +154,13 @@ ready_load() { # NAME OPTION...
 
 # load NAME OPTION...: one run of the load generator; its JSON in $WORK/NAME.json
 load() {
-  local name=$1
+  local name=$1 part pid watched=(-P "floor=${PID[ping]}")
   shift
-  "$BIN/bench_drive" -c "$CONNECTIONS" -P "api=$(part_pid api)" -P "redis=$(part_pid redis)" \
-    -P "consumer=$(part_pid consumer || echo 0)" -P "ping=${PID[ping]}" "$@" >"$WORK/$name.json" </dev/null ||
+  for part in api redis consumer kafka; do
+    ! pid=$(part_pid "$part") || watched+=(-P "$part=$pid")
+  done
+  for pid in $(pgrep -P "$(part_pid postgres)"); do watched+=(-P "postgres=$pid"); done
+  "$BIN/bench_drive" -c "$CONNECTIONS" "${watched[@]}" "$@" >"$WORK/$name.json" </dev/null ||
     die "no answers: $name"
 }
 # ok NAME STATUS: nearly all answers must be what was asked for, or the figure means nothing.

@@ -18,6 +18,7 @@
 #include "adapter/redis/client.h"
 #include "adapter/redis/queue_store.h"
 #include "adapter/redis/seat_lock.h"
+#include "adapter/settings_check.h"
 #include "poll_loop.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
@@ -26,14 +27,16 @@
 
 enum {
 	EXIT_SETTING = 2,
-	LOOK_MS = 100,        /* how often a starting or stopping daemon looks at itself */
+	LOOK_MS = 100, /* how often a starting or stopping daemon looks at itself */
 	TOPICS_WAIT_MS = 1000,
 	TOPICS_EVERY_MS = 1000,
 	STOP_BOUND_MS = 15000, /* a batch ends by its adapters' deadlines long before, unless a server is away */
 	FLUSH_MS = 5000,
 	PARTITIONS_MAX = 1024,
-	FAST_CONNECTIONS = 2, /* one for each batch under way */
-	SLOW_CONNECTIONS = 1
+	FAST_CONNECTIONS = 1, /* in order: see poll_loop.h */
+	SLOW_CONNECTIONS = 1,
+	/* Nobody waits for a batch of 1,000 as a client waits for an answer; one that never fits its deadline never ends. */
+	DATABASE_TIMEOUT_MIN_MS = 10000
 };
 
 /* --- command line --- */
@@ -154,20 +157,22 @@ static void start_poll(struct daemon *d)
 	char why[300], client[100];
 	snprintf(client, sizeof client, "ticket-consumer-%ld", (long)getpid());
 	const struct poll_settings s = {
-		.kafka = {
-			.brokers = d->config.kafka_brokers,
-			.client_id = client,
-			.group = d->config.consumer_group,
-			.topic = d->config.topic_payment,
-		},
-		.ports = {
-			.reservations = &d->reservations.port,
-			.seat_lock = &d->seats.port,
-			.event_out = d->events,
-			.queue = &d->queue.port,
-			.loop = d->loop,
-			.metrics = d->metrics,
-		},
+		.kafka =
+			{
+				.brokers = d->config.kafka_brokers,
+				.client_id = client,
+				.group = d->config.consumer_group,
+				.topic = d->config.topic_payment,
+			},
+		.ports =
+			{
+				.reservations = &d->reservations.port,
+				.seat_lock = &d->seats.port,
+				.event_out = d->events,
+				.queue = &d->queue.port,
+				.loop = d->loop,
+				.metrics = d->metrics,
+			},
 		.catalogue = d->catalogue,
 	};
 	d->poll = poll_loop_create(&s, why, sizeof why);
@@ -207,10 +212,8 @@ static void note_server(const char *name, bool now, bool *was, const char *why)
 {
 	if (now == *was) return;
 	*was = now;
-	if (now)
-		LOG(server_back, LF_S("server", name));
-	else
-		LOG(server_away, LF_S("server", name), LF_S("why", why));
+	if (now) LOG(server_back, LF_S("server", name));
+	else LOG(server_away, LF_S("server", name), LF_S("why", why));
 }
 
 /* --- stopping --- */
@@ -237,10 +240,8 @@ static void look(struct timer *t)
 	note_server("postgresql", pg_ready(d->pg), &d->pg_was_ready, pg_complaint(d->pg));
 	note_server("redis", redis_ready(d->redis), &d->redis_was_ready, redis_last_error(d->redis));
 	if (d->poll && poll_loop_broken(d->poll)) stop(d, 1);
-	if (d->stop_by_ms)
-		try_stop(d);
-	else if (!d->poll)
-		try_start(d);
+	if (d->stop_by_ms) try_stop(d);
+	else if (!d->poll) try_start(d);
 	timer_arm(d->loop, t, loop_now_ms(d->loop) + LOOK_MS);
 }
 
@@ -278,10 +279,8 @@ static void on_producer_failed(void *ctx, const char *reason)
 static void on_reachable(void *ctx, bool reachable)
 {
 	(void)ctx;
-	if (reachable)
-		LOG(server_back, LF_S("server", "kafka"));
-	else
-		LOG(server_away, LF_S("server", "kafka"));
+	if (reachable) LOG(server_back, LF_S("server", "kafka"));
+	else LOG(server_away, LF_S("server", "kafka"));
 }
 
 static void start_producer(struct daemon *d)
@@ -307,7 +306,8 @@ static void start_servers(struct daemon *d)
 		.url = d->config.database_url,
 		.application_name = "ticket-consumer",
 		.connections = {[PG_FAST] = FAST_CONNECTIONS, [PG_SLOW] = SLOW_CONNECTIONS},
-		.timeout_ms = d->config.database_timeout_ms,
+		.timeout_ms = d->config.database_timeout_ms < DATABASE_TIMEOUT_MIN_MS ? DATABASE_TIMEOUT_MIN_MS
+																			  : d->config.database_timeout_ms,
 	};
 	const struct redis_settings redis = {.url = d->config.redis_url, .timeout_ms = d->config.redis_timeout_ms};
 	d->pg = pg_create(d->loop, &pg, d->metrics);
@@ -388,14 +388,13 @@ int main(int argc, char **argv)
 		print_help();
 		return 0;
 	}
-	if (!config_load(&d.config, FOR_CONSUMER, NULL, why, sizeof why)) {
+	if (!config_load(&d.config, FOR_CONSUMER, NULL, why, sizeof why) || !settings_check(&d.config, why, sizeof why)) {
 		LOG(start_refused, LF_S("why", why));
+		config_finish(&d.config);
 		return EXIT_SETTING;
 	}
-	if (cmd.check_config)
-		config_print(stdout, &d.config, FOR_CONSUMER);
-	else
-		rc = serve(&d);
+	if (cmd.check_config) config_print(stdout, &d.config, FOR_CONSUMER);
+	else rc = serve(&d);
 	config_finish(&d.config);
 	return rc;
 }

@@ -8,7 +8,8 @@
 #include "runtime/log.h"
 #include "runtime/when.h"
 
-/* BATCHES hold about 2 MB each. SPARE: a member must poll now and then even while nothing can be begun, or the group puts it out. */
+/* BATCHES hold about 2 MB each. SPARE: a member must poll now and then even while there is no room, or the group puts
+ * it out. */
 enum { BATCHES = 4, SPARE = 1024, SPARE_EVERY_MS = 1000, PARTITIONS_LOGGED = 64 };
 
 enum work_state { WORK_IDLE, WORK_RUNNING, WORK_FINISHED };
@@ -27,10 +28,12 @@ struct poll_loop {
 	struct mend_copies mend;
 	unsigned batch_max;
 	struct work work[BATCHES];
-	unsigned oldest, running; /* work[oldest], then round and round */
-	struct kafka_message *inbox; /* read, not begun: batch_max + SPARE */
-	size_t waiting;
-	int64_t spare_ms; /* when one was last read although there was no room */
+	unsigned oldest, running; /* work[oldest], then round and round; the one after them is being filled */
+	unsigned filled;		  /* messages in it, decoded */
+	bool deciding;			  /* the newest of the running ones */
+	struct kafka_message *spare;
+	unsigned spares;
+	int64_t spare_ms; /* when one was last read */
 	struct timer revoke_wait;
 	bool revoking, stopping, reading;
 	char broken[200];
@@ -50,18 +53,31 @@ static void store_offsets(struct poll_loop *p, struct work *w)
 	}
 }
 
+static void free_messages(struct kafka_message *m, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) kafka_message_free(&m[i]);
+}
+
 static void work_free(struct work *w)
 {
-	for (unsigned i = 0; i < w->batch.count; i++) kafka_message_free(&w->messages[i]);
+	free_messages(w->messages, w->batch.count);
 	w->batch.count = 0;
 	w->state = WORK_IDLE;
 	w->dropped = false;
 }
 
+/* NULL: all are running. */
+static struct work *filling(struct poll_loop *p)
+{
+	return p->running < BATCHES ? &p->work[(p->oldest + p->running) % BATCHES] : NULL;
+}
+
 static void forget_waiting(struct poll_loop *p)
 {
-	for (size_t i = 0; i < p->waiting; i++) kafka_message_free(&p->inbox[i]);
-	p->waiting = 0;
+	struct work *w = filling(p);
+	if (w) free_messages(w->messages, p->filled);
+	free_messages(p->spare, p->spares);
+	p->filled = p->spares = 0;
 }
 
 /* What waits is of the partitions that go: it is nobody's loss, its offsets were not stored. */
@@ -90,10 +106,10 @@ static void batch_finished(void *ctx, struct event_batch *b)
 		p->running--;
 	}
 	release_if_idle(p);
-	if (!p->reading) pump(p);
+	pump(p);
 }
 
-/* --- decoding --- */
+/* --- from message to batch --- */
 
 static void slot_fill(struct poll_loop *p, struct event_slot *s, const struct kafka_message *m)
 {
@@ -112,46 +128,84 @@ static void slot_fill(struct poll_loop *p, struct event_slot *s, const struct ka
 	};
 }
 
+/* `n` more have been put behind those that are there. */
+static void take(struct poll_loop *p, struct work *w, unsigned n)
+{
+	for (unsigned i = p->filled; i < p->filled + n; i++) slot_fill(p, &w->batch.slots[i], &w->messages[i]);
+	p->filled += n;
+}
+
+static void take_spares(struct poll_loop *p, struct work *w)
+{
+	unsigned room = p->batch_max - p->filled, n = p->spares < room ? p->spares : room;
+	memcpy(w->messages + p->filled, p->spare, n * sizeof *w->messages);
+	memmove(p->spare, p->spare + n, (p->spares - n) * sizeof *p->spare);
+	p->spares -= n;
+	take(p, w, n);
+}
+
+/* One after the other: what came first for a seat is decided first. */
 static void begin(struct poll_loop *p)
 {
-	struct work *w = &p->work[(p->oldest + p->running) % BATCHES];
-	unsigned n = p->waiting < p->batch_max ? (unsigned)p->waiting : p->batch_max;
-	memcpy(w->messages, p->inbox, n * sizeof *w->messages);
-	memmove(p->inbox, p->inbox + n, (p->waiting - n) * sizeof *p->inbox);
-	p->waiting -= n;
-	for (unsigned i = 0; i < n; i++) slot_fill(p, &w->batch.slots[i], &w->messages[i]);
-	w->state = WORK_RUNNING;
+	struct work *w = filling(p);
+	unsigned n = p->filled;
+	if (p->deciding || p->revoking || p->stopping || n == 0) return;
+	p->filled = 0;
 	p->running++;
+	p->deciding = true;
+	w->state = WORK_RUNNING;
 	event_batch_start(&w->batch, n);
+}
+
+static void batch_decided(void *ctx, struct event_batch *b)
+{
+	struct poll_loop *p = ctx;
+	(void)b;
+	p->deciding = false;
+	begin(p);
 }
 
 /* --- reading --- */
 
-static size_t room(struct poll_loop *p)
+static void read_spare(struct poll_loop *p)
 {
 	int64_t now = loop_now_ms(p->ports.loop);
-	if (p->waiting < p->batch_max) return p->batch_max - p->waiting;
-	if (p->waiting == p->batch_max + SPARE || now - p->spare_ms < SPARE_EVERY_MS) return 0;
+	if (p->spares == SPARE || now - p->spare_ms < SPARE_EVERY_MS) return;
 	p->spare_ms = now;
-	return 1;
+	p->spares += (unsigned)kafka_consumer_poll(p->kafka, p->spare + p->spares, 1);
+}
+
+/* True: there may be more. */
+static bool read_some(struct poll_loop *p)
+{
+	struct work *w = filling(p);
+	if (!w || p->filled == p->batch_max) {
+		read_spare(p);
+		return false;
+	}
+	take_spares(p, w);
+	unsigned room = p->batch_max - p->filled;
+	unsigned n = (unsigned)kafka_consumer_poll(p->kafka, w->messages + p->filled, room);
+	take(p, w, n);
+	return n == room && room > 0;
 }
 
 static void pump(struct poll_loop *p)
 {
-	size_t n, got;
-	if (p->stopping || !p->kafka) return;
-	p->reading = true; /* callbacks of a poll, and batches that end at once, come back here */
+	if (p->stopping || p->reading || !p->kafka) return;
+	p->reading = true; /* callbacks of a poll come back here */
+	bool more;
 	do {
-		n = room(p);
-		got = n ? kafka_consumer_poll(p->kafka, p->inbox + p->waiting, n) : 0;
-		p->waiting += got;
-		if (p->revoking) break;
-		while (p->waiting && p->running < BATCHES && !p->stopping) begin(p);
-	} while (got && got == n && p->waiting < p->batch_max);
+		more = read_some(p);
+		begin(p);
+	} while (more && !p->revoking);
 	p->reading = false;
 }
 
-static void readable(void *ctx) { pump(ctx); }
+static void readable(void *ctx)
+{
+	pump(ctx);
+}
 
 /* --- the group --- */
 
@@ -166,10 +220,8 @@ static void log_partitions(bool assigned, const int32_t *partitions, size_t n)
 	size_t len = 0;
 	for (size_t i = 0; i < n && len + 12 < sizeof list; i++)
 		len += (size_t)snprintf(list + len, sizeof list - len, i ? ",%d" : "%d", partitions[i]);
-	if (assigned)
-		LOG(partitions_assigned, LF_I("count", n), LF_S("partitions", list));
-	else
-		LOG(partitions_revoked, LF_I("count", n), LF_S("partitions", list));
+	if (assigned) LOG(partitions_assigned, LF_I("count", n), LF_S("partitions", list));
+	else LOG(partitions_revoked, LF_I("count", n), LF_S("partitions", list));
 }
 
 static void assigned(void *ctx, const int32_t *partitions, size_t n)
@@ -210,13 +262,25 @@ static void failed(void *ctx, const char *why, bool fatal)
 
 /* --- what the batches tell --- */
 
-static void copy_lost(void *ctx, int64_t schedule) { mend_copies_mark(&((struct poll_loop *)ctx)->mend, schedule); }
+static void copy_lost(void *ctx, int64_t schedule)
+{
+	mend_copies_mark(&((struct poll_loop *)ctx)->mend, schedule);
+}
 
 static void parked(void *ctx, const struct event_slot *s)
 {
 	(void)ctx;
 	LOG(event_parked, LF_S("reason", s->letter.reason), LF_I("partition", s->letter.partition),
-	    LF_I("offset", s->letter.offset));
+		LF_I("offset", s->letter.offset));
+}
+
+static void letter_cut(void *ctx, const struct event_slot *s)
+{
+	const struct dead_letter *l = &s->letter;
+	(void)ctx;
+	if (l->cut == LETTER_CUTS)
+		LOG(letter_lost, LF_S("reason", l->reason), LF_I("partition", l->partition), LF_I("offset", l->offset));
+	else LOG(letter_truncated, LF_I("partition", l->partition), LF_I("offset", l->offset), LF_I("bytes", l->value_len));
 }
 
 static void retried(void *ctx, struct tk_err err, unsigned events)
@@ -231,11 +295,11 @@ static void mended(void *ctx, int64_t schedule)
 	LOG(copy_repaired, LF_I("schedule", schedule));
 }
 
-static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, bool ok)
+static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, enum delivery d)
 {
 	struct poll_loop *p = ctx;
 	(void)event_id;
-	event_batch_delivered(&p->work[tag >> 32].batch, tag, ok);
+	event_batch_delivered(&p->work[tag >> 32].batch, tag, d);
 }
 
 /* --- the whole --- */
@@ -248,7 +312,7 @@ static void *must(void *p)
 
 static void init_work(struct poll_loop *p)
 {
-	const struct event_batch_owner owner = {batch_finished, copy_lost, parked, retried, p};
+	const struct event_batch_owner owner = {batch_decided, batch_finished, copy_lost, parked, letter_cut, retried, p};
 	for (unsigned i = 0; i < BATCHES; i++) {
 		event_batch_init(&p->work[i].batch, i, p->batch_max, &p->ports, &owner);
 		p->work[i].messages = must(calloc(p->batch_max, sizeof(struct kafka_message)));
@@ -262,7 +326,7 @@ struct poll_loop *poll_loop_create(const struct poll_settings *s, char *why, siz
 	p->ports = s->ports;
 	p->batch_max = s->batch_max ? s->batch_max : POLL_BATCH_MAX;
 	p->json = must(json_decoder_create());
-	p->inbox = must(calloc(p->batch_max + SPARE, sizeof *p->inbox));
+	p->spare = must(calloc(SPARE, sizeof *p->spare));
 	p->revoke_wait.fired = revoke_waited;
 	p->mend = (struct mend_copies){
 		.catalogue = s->catalogue, .seat_lock = s->ports.seat_lock, .loop = s->ports.loop, .mended = mended, .ctx = p};
@@ -311,7 +375,7 @@ void poll_loop_destroy(struct poll_loop *p)
 	}
 	mend_copies_finish(&p->mend);
 	json_decoder_destroy(p->json);
-	free(p->inbox);
+	free(p->spare);
 	free(p);
 }
 
@@ -320,6 +384,12 @@ size_t poll_loop_lag(struct poll_loop *p, struct kafka_lag *ret, size_t max)
 	return p->kafka ? kafka_consumer_lag(p->kafka, ret, max) : 0;
 }
 
-bool poll_loop_reachable(const struct poll_loop *p) { return p->kafka && kafka_consumer_reachable(p->kafka); }
+bool poll_loop_reachable(const struct poll_loop *p)
+{
+	return p->kafka && kafka_consumer_reachable(p->kafka);
+}
 
-const char *poll_loop_broken(const struct poll_loop *p) { return *p->broken ? p->broken : NULL; }
+const char *poll_loop_broken(const struct poll_loop *p)
+{
+	return *p->broken ? p->broken : NULL;
+}

@@ -1,7 +1,8 @@
 /* poll_loop: from the topic to the batches and back to the offsets.
  *
- * A few batches are under way: while the database works on one, the next is read and decoded, and those before wait for
- * Redis and Kafka. Offsets are stored in the order in which batches were started, each after all that follows from it.
+ * Batches are decided one after the other, so that what came first for a seat is decided first; while the database works
+ * on one, the next is read and decoded, and those before wait for Redis and Kafka. Offsets are stored in the order in
+ * which batches were started, each after all that follows from it.
  * When partitions are taken away the batches under way get REVOKE_WAIT_MS to end, then go on without their offsets being
  * stored: whoever reads those events again finds them decided.
  *
@@ -24,13 +25,14 @@ struct poll_settings {
 	unsigned batch_max; /* 0: POLL_BATCH_MAX */
 };
 
-struct poll_loop *poll_loop_create(const struct poll_settings *s, char *why, size_t why_len); /* subscribes; NULL: why */
+struct poll_loop *poll_loop_create(
+	const struct poll_settings *s, char *why, size_t why_len); /* subscribes; NULL: why */
 
 /* No more is read. True as soon as nothing is under way; ask again after each turn. */
 bool poll_loop_drain(struct poll_loop *p);
-void poll_loop_give_up(struct poll_loop *p);  /* what is under way ends with its ports, its offsets are not stored */
-void poll_loop_leave(struct poll_loop *p);    /* commits, leaves the group; blocks (kafka_consumer_destroy) */
-void poll_loop_destroy(struct poll_loop *p);  /* after the ports have answered everything; NULL is fine */
+void poll_loop_give_up(struct poll_loop *p); /* what is under way ends with its ports, its offsets are not stored */
+void poll_loop_leave(struct poll_loop *p);	 /* commits, leaves the group; blocks (kafka_consumer_destroy) */
+void poll_loop_destroy(struct poll_loop *p); /* after the ports have answered everything; NULL is fine */
 
 /* Of the partitions that are ours. */
 size_t poll_loop_lag(struct poll_loop *p, struct kafka_lag *ret, size_t max);

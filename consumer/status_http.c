@@ -97,7 +97,7 @@ static enum MHD_Result metrics(struct status_http *h, struct MHD_Connection *con
 	metrics_render(&b, openmetrics);
 	return answer(conn, MHD_HTTP_OK,
 		openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-		            : "text/plain; version=0.0.4; charset=utf-8",
+					: "text/plain; version=0.0.4; charset=utf-8",
 		&b);
 }
 
@@ -112,7 +112,8 @@ static const struct {
 	{"/actuator/prometheus", metrics},
 };
 
-static enum MHD_Result dispatch(struct status_http *h, struct MHD_Connection *conn, const char *path, const char *method)
+static enum MHD_Result dispatch(
+	struct status_http *h, struct MHD_Connection *conn, const char *path, const char *method)
 {
 	if (strncmp(path, "/api/", 5) == 0) path += 4;
 	for (size_t i = 0; i < sizeof ROUTES / sizeof *ROUTES; i++) {
@@ -184,12 +185,10 @@ static int listen_at(const struct addr *a)
 
 static bool attach(struct status_http *h, int fd)
 {
-	h->mhd = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, h,
-		MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)STALLED_S,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+	h->mhd = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)MEMORY_PER_CONNECTION, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)STALLED_S, MHD_OPTION_STRICT_FOR_CLIENT,
+		1, MHD_OPTION_END);
 	if (!h->mhd) {
 		close(fd);
 		return false;

@@ -2,6 +2,7 @@
 import os
 import re
 import resource
+import signal
 import sys
 
 import pytest
@@ -14,6 +15,8 @@ from support import invariants, stack  # noqa: E402
 def pytest_configure(config):
     if "TICKET_RUN_DIR" not in os.environ:
         raise pytest.UsageError("TICKET_RUN_DIR names no running servers: start the tests with script/test")
+    # script/test stops us like this: daemons are stopped first, as after a Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Thousands of buyers, each with a connection; the daemons inherit it.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -60,14 +60,14 @@ static void clearing_done(struct flow *f)
 	c->owner->spare = c;
 }
 
-static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, bool ok)
+static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, enum delivery d)
 {
 	struct after_payment *a = ctx;
 	struct clearing *c = a->spare;
 
 	(void)tag;
 	a->unreported--;
-	if (!ok) return;
+	if (d != DELIVERY_DONE) return;
 	if (c) a->spare = c->next;
 	else if (!(c = malloc(sizeof *c))) return;
 	*c = (struct clearing){.owner = a, .clear.event_id = *event_id};

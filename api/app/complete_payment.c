@@ -48,9 +48,7 @@ static int payment_approved(struct flow *f)
 	if (f->err.kind == TK_UNCERTAIN && c->tries < TRIES_MAX) return APPROVE_PAYMENT;
 	if (tk_failed(f->err)) return end(c, COMPLETE_FAILED);
 	switch (c->approve.verdict) {
-	case APPROVE_DONE:
-		after_payment_approved(c->services->after_payment, &c->approve);
-		return end(c, COMPLETED);
+	case APPROVE_DONE: after_payment_approved(c->services->after_payment, &c->approve); return end(c, COMPLETED);
 	case APPROVE_AGAIN: return end(c, COMPLETED);
 	case APPROVE_PAID: return end(c, COMPLETE_PAID);
 	case APPROVE_REFUSED: return end(c, COMPLETE_REFUSED);

@@ -9,7 +9,7 @@
 #include "port/orders.h"
 
 enum complete_outcome {
-	COMPLETED,     /* approved, now or before, and not decided yet */
+	COMPLETED,	   /* approved, now or before, and not decided yet */
 	COMPLETE_PAID, /* confirmed already */
 	COMPLETE_FAILED,
 	COMPLETE_REFUSED,

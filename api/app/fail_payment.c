@@ -27,8 +27,9 @@ static int order_failed(struct flow *f)
 
 	if (tk_failed(f->err)) return end(p, FAIL_ERROR);
 	switch (p->fail.verdict) {
-	case FAIL_DONE: return UNLOCK_SEAT;
-	case FAIL_AGAIN: return end(p, FAILED_NOW_OR_BEFORE);
+	/* Again: the first one may have failed after PostgreSQL. */
+	case FAIL_DONE:
+	case FAIL_AGAIN: return UNLOCK_SEAT;
 	case FAIL_REFUSED: return end(p, FAIL_NOT_PAYABLE);
 	case FAIL_NOT_FOUND: break;
 	}
@@ -44,7 +45,8 @@ static void unlock_seat(struct flow *f)
 		.schedule = p->fail.schedule,
 		.user = p->fail.owner,
 		.seat = p->fail.seat,
-		.even_if_ordered = true,
+		.ended = p->fail.order_no,
+		.only_ended = true,
 	};
 	p->services->seats->release(p->services->seats, &p->release);
 }

@@ -26,8 +26,8 @@ static bool seats_known(struct find_schedule *f, const struct seat_no *seats, un
 	return true;
 }
 
-enum found find_schedule_got(struct find_schedule *f, struct services *s, const struct seat_no *seats, unsigned count,
-	int32_t *ret_index)
+enum found find_schedule_got(
+	struct find_schedule *f, struct services *s, const struct seat_no *seats, unsigned count, int32_t *ret_index)
 {
 	const struct seating_entry *e = f->ask.found ? seating_find(s->seating, f->ask.schedule) : NULL;
 

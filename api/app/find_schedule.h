@@ -18,12 +18,12 @@ struct find_schedule {
 	/* out: copies and references that survive waits */
 	struct schedule schedule;
 	struct seat_plan *plan; /* a reference: find_schedule_finish */
-	unsigned missing;       /* index of the unknown seat, with FOUND_NO_SEAT */
+	unsigned missing;		/* index of the unknown seat, with FOUND_NO_SEAT */
 };
 void find_schedule_ask(struct find_schedule *f, struct services *s, struct flow *flow, int64_t schedule);
 /* ret_index (may be NULL): the seats' places in the plan. */
-enum found find_schedule_got(struct find_schedule *f, struct services *s, const struct seat_no *seats, unsigned count,
-	int32_t *ret_index);
+enum found find_schedule_got(
+	struct find_schedule *f, struct services *s, const struct seat_no *seats, unsigned count, int32_t *ret_index);
 void find_schedule_finish(struct find_schedule *f);
 
 /* Asks backstage to load Redis' copy of sold and pending seats again. */

@@ -38,7 +38,9 @@ static int schedule_found(struct flow *f)
 	struct hold_seat *h = self(f);
 
 	if (tk_failed(f->err)) return end(h, HOLD_FAILED);
-	enum found found = find_schedule_got(&h->find, h->services, h->seats, h->count, h->place);
+	/* More were asked for than are kept: they are over the limit, once the schedule and the others are known. */
+	unsigned kept = h->count < HOLD_SEATS_MAX ? h->count : HOLD_SEATS_MAX;
+	enum found found = find_schedule_got(&h->find, h->services, h->seats, kept, h->place);
 	const struct schedule *s = &h->find.schedule;
 
 	if (found == FOUND_NO_SCHEDULE) return end(h, HOLD_NO_SCHEDULE);

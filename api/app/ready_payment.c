@@ -47,7 +47,7 @@ static void claim_seat(struct flow *f)
 	c->seat = r->seat;
 	c->at_least_ms = r->services->config->payment_ttl_s * 1000;
 	c->order_no = uuid_v7(when_now_ms(), (unsigned)(r->schedule % 4096));
-	c->renew = r->renewals > 0;
+	c->ended = r->ended;
 	r->services->seats->claim(r->services->seats, c);
 }
 
@@ -101,7 +101,7 @@ static int order_recorded(struct flow *f)
 
 	if (tk_failed(f->err)) return end(r, READY_FAILED);
 	switch (r->order.verdict) {
-	case READY_CREATED: return end(r, r->claim.first ? READIED : READY_BEFORE);
+	case READY_CREATED: return end(r, READIED);
 	case READY_AGAIN: return end(r, READY_BEFORE);
 	case READY_SEAT_SOLD: return end(r, READY_OTHERS_SOLD);
 	case READY_SEAT_HELD: return end(r, READY_OTHERS_HELD);
@@ -109,6 +109,7 @@ static int order_recorded(struct flow *f)
 	case READY_ENDED: break;
 	}
 	/* The hold outlived its order (failed, or run out by PostgreSQL's clock): a new number, but no new time. */
+	r->ended = r->claim.order_no;
 	return r->renewals++ < RENEWALS_MAX ? CLAIM_SEAT : end(r, READY_NOT_OWNED);
 }
 

@@ -34,6 +34,7 @@ struct ready_payment {
 	struct find_schedule find;
 	int32_t place;
 	struct seat_claim claim;
+	struct uuid ended; /* the hold's order that has failed or run out */
 	struct seating_ask reload;
 	unsigned reloads, renewals;
 };

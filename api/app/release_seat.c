@@ -1,6 +1,7 @@
 #include "api/app/release_seat.h"
 
 enum { FIND_SCHEDULE, UNLOCK_SEAT, FAIL_ORDER };
+enum { ROUNDS_MAX = 3 };
 
 static struct release_seat *self(struct flow *f)
 {
@@ -41,7 +42,7 @@ static void unlock_seat(struct flow *f)
 	r->release.user = r->user;
 	r->release.schedule = r->schedule;
 	r->release.seat = r->seat;
-	r->release.even_if_ordered = r->order_ended;
+	r->release.ended = r->ended;
 	r->services->seats->release(r->services->seats, &r->release);
 }
 
@@ -52,12 +53,15 @@ static int seat_unlocked(struct flow *f)
 	if (tk_failed(f->err)) return end(r, RELEASE_FAILED);
 	switch (r->release.verdict) {
 	case RELEASE_DONE: return end(r, RELEASED);
-	case RELEASE_NOT_OWNED: return end(r, r->order_ended ? RELEASED : RELEASE_OF_OTHERS);
+	case RELEASE_NOT_OWNED: return end(r, r->rounds ? RELEASED : RELEASE_OF_OTHERS);
 	/* Redis may have lost a hold whose order is still READY: the database is asked in either case. */
-	case RELEASE_NOT_HELD:
+	case RELEASE_NOT_HELD: return r->rounds ? end(r, RELEASED) : FAIL_ORDER;
 	case RELEASE_ORDERED: break;
 	}
-	return r->order_ended ? end(r, RELEASED) : FAIL_ORDER;
+	/* Ordered anew while the first order was being failed: that one must fail, too. */
+	if (r->rounds < ROUNDS_MAX) return FAIL_ORDER;
+	f->err = TK_ERR(TK_UNAVAILABLE, "the hold is ordered again and again");
+	return end(r, RELEASE_FAILED);
 }
 
 static void fail_order(struct flow *f)
@@ -81,7 +85,8 @@ static int order_failed(struct flow *f)
 	case UNREADY_SOLD: return end(r, RELEASE_SEAT_SOLD);
 	case UNREADY_DONE: break;
 	}
-	r->order_ended = true;
+	r->rounds++;
+	r->ended = r->release.order_no;
 	return r->release.verdict == RELEASE_NOT_HELD ? end(r, RELEASED) : UNLOCK_SEAT;
 }
 

@@ -31,7 +31,8 @@ struct release_seat {
 	struct find_schedule find;
 	struct seat_release release;
 	struct order_unready unready;
-	bool order_ended;
+	struct uuid ended; /* the hold's order that was failed */
+	unsigned rounds;   /* how often orders were failed */
 };
 void release_seat_start(struct release_seat *r, struct services *s, void (*done)(struct flow *f));
 void release_seat_finish(struct release_seat *r);

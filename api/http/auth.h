@@ -12,6 +12,7 @@ struct jwt_claims {
 	bool admin;
 };
 bool auth_verify(const char *secret, const char *token, int64_t now_s, struct jwt_claims *ret);
-char *auth_issue(const char *secret, int64_t user, bool admin, int64_t now_s, int64_t ttl_s); /* the caller frees; NULL: out of memory */
+char *auth_issue(const char *secret, int64_t user, bool admin, int64_t now_s,
+	int64_t ttl_s); /* the caller frees; NULL: out of memory */
 
 #endif

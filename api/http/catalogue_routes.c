@@ -25,7 +25,8 @@ static bool page_args(struct exchange *x, unsigned *ret_limit, int64_t *ret_afte
 	*ret_limit = (unsigned)limit;
 	*ret_after = 0;
 	if (!cursor) return true;
-	if (cursor[0] == 'c' && strlen(cursor) <= 15 && cursor[1] && cursor[1 + strspn(cursor + 1, "0123456789abcdef")] == '\0') {
+	if (cursor[0] == 'c' && strlen(cursor) <= 15 && cursor[1] &&
+		cursor[1 + strspn(cursor + 1, "0123456789abcdef")] == '\0') {
 		*ret_after = strtoll(cursor + 1, &end, 16);
 		return true;
 	}
@@ -164,6 +165,10 @@ static int seats_counted(struct flow *f)
 
 	if (tk_failed(f->err)) return FLOW_END;
 	m = r->ask.found ? seating_map(r->x->app->seating, r->ask.schedule) : NULL;
+	if (r->ask.found && !m) {
+		f->err = TK_ERR(TK_UNAVAILABLE, "no fresh map");
+		return FLOW_END;
+	}
 	if (m) memcpy(r->remaining[r->at], m->remaining, sizeof m->remaining);
 	return ++r->at < r->shown ? COUNT_SEATS : FLOW_END;
 }

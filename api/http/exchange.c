@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "adapter/json/json_codec.h"
 #include "api/http/auth.h"
@@ -13,9 +14,9 @@
 #include "runtime/log.h"
 #include "runtime/when.h"
 
-enum { SPARES_MAX = 1024, DROPPED_MAX = 1 << 20, WAITING_MAX = 256 };
+enum { SPARES_MAX = 1024, WAITING_MAX = 256 };
 
-struct exchange *exchange_create(struct http *h, struct MHD_Connection *conn)
+struct exchange *exchange_create(struct http *h, struct MHD_Connection *conn, struct client *c)
 {
 	struct exchange *x = h->spare;
 
@@ -29,7 +30,8 @@ struct exchange *exchange_create(struct http *h, struct MHD_Connection *conn)
 	x->http = h;
 	x->app = h->app;
 	x->conn = conn;
-	x->started_us = loop_now_us();
+	x->client = c;
+	x->started_us = c->asked_us;
 	arena_init(&x->arena, &h->app->arenas);
 	return x;
 }
@@ -69,14 +71,20 @@ void exchange_sweep(struct http *h)
 /* --- waiting --- */
 
 /* A request that waits for its use case is not suspended: libmicrohttpd asks for its answer again in every run, which
- * costs less than what a suspension does (two epoll_ctl and a read in vain). Only so many, since each run visits them. */
+ * costs less than what a suspension does (two epoll_ctl and a read in vain). */
 static void await(struct exchange *x)
 {
-	if (x->http->waiting < WAITING_MAX) {
-		x->waiting = true;
-		x->http->waiting++;
-		return;
-	}
+	x->waiting = true;
+	x->http->waiting++;
+}
+
+/* Only so many, since each run visits them. Never in the call that brought the end of the request: a connection that is
+ * suspended there is read from when it resumes, and a client that has shut down its half by then loses its answer. */
+void exchange_still_waits(struct exchange *x)
+{
+	if (x->http->waiting <= WAITING_MAX) return;
+	x->waiting = false;
+	x->http->waiting--;
 	MHD_suspend_connection(x->conn);
 	x->suspended = true;
 }
@@ -97,6 +105,12 @@ static void client_left(struct exchange *x)
 	x->client = NULL;
 }
 
+static void no_longer_busy(struct exchange *x)
+{
+	x->http->busy--;
+	LIST_REMOVE(x, unanswered);
+}
+
 void exchange_end(struct exchange *x)
 {
 	struct http *h = x->http;
@@ -104,12 +118,12 @@ void exchange_end(struct exchange *x)
 	h->moved = true;
 	if (x->answering) h->answering--;
 	x->answering = false;
-	if (x->begun && !x->dispatched) h->reading--;
+	if (!x->dispatched) h->reading--;
 	if (x->waiting) {
 		client_left(x);
 		return;
 	}
-	if (x->begun && !x->answered) h->busy--; /* cut off in the middle of its body */
+	if (!x->answered) no_longer_busy(x); /* cut off in the middle of its body */
 	if (x->queueing) destroy_later(x);
 	else destroy(x);
 }
@@ -120,6 +134,12 @@ void exchange_add_headers(struct exchange *x, struct MHD_Response *r)
 {
 	for (unsigned i = 0; i < x->extra_count; i++) MHD_add_response_header(r, x->extra[i].name, x->extra[i].value);
 	if (x->closing || x->http->draining) MHD_add_response_header(r, "Connection", "close");
+	exchange_vary(x->app, r);
+}
+
+void exchange_vary(const struct services *app, struct MHD_Response *r)
+{
+	if (app->config->cors_origins) MHD_add_response_header(r, "Vary", "Origin");
 }
 
 void exchange_header(struct exchange *x, const char *name, const char *value)
@@ -132,7 +152,7 @@ void exchange_header(struct exchange *x, const char *name, const char *value)
 void exchange_response(struct exchange *x, int status, struct MHD_Response *r)
 {
 	x->answered = true;
-	x->http->busy--;
+	no_longer_busy(x);
 	http_metrics_observe(x->http->metrics, x->route, status, loop_now_us() - x->started_us);
 	if (x->gone) {
 		destroy_later(x);
@@ -140,6 +160,7 @@ void exchange_response(struct exchange *x, int status, struct MHD_Response *r)
 	}
 	x->answering = true;
 	x->http->answering++;
+	client_hears(x->client);
 	if (x->waiting) stop_waiting(x);
 	x->queueing = true; /* a connection that breaks here ends the exchange inside */
 	MHD_queue_response(x->conn, (unsigned)status, r);
@@ -154,10 +175,47 @@ void exchange_is_stream(struct exchange *x)
 {
 	if (x->answering) x->http->answering--;
 	x->answering = false;
+	arena_finish(&x->arena);
+}
+
+void exchange_abandon(struct http *h)
+{
+	struct exchange *x, *next;
+
+	for (x = LIST_FIRST(&h->unanswered); x; x = next) {
+		next = LIST_NEXT(x, unanswered);
+		if (x->gone) {
+			no_longer_busy(x);
+			destroy(x);
+		} else if (x->dispatched) {
+			exchange_problem(x, PROBLEM_UNAVAILABLE);
+		} /* else its body is still arriving, and libmicrohttpd ends it */
+	}
+}
+
+/* Where libmicrohttpd has no room left for the answer's headers: by ourselves, and it closes. */
+static void answer_cramped(struct exchange *x, int status, const char *content_type, const struct buf *body)
+{
+	struct buf b;
+
+	buf_init(&b, &x->arena);
+	buf_printf(&b, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %zu\r\n", status,
+		MHD_get_reason_phrase_for((unsigned)status), content_type, body->len);
+	for (unsigned i = 0; i < x->extra_count; i++) buf_printf(&b, "%s: %s\r\n", x->extra[i].name, x->extra[i].value);
+	buf_puts(&b, "\r\n");
+	if (!x->head) buf_put(&b, body->data, body->len);
+	(void)!send(x->client->fd, b.data, b.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	no_longer_busy(x);
+	x->answered = true;
+	http_metrics_observe(x->http->metrics, x->route, status, loop_now_us() - x->started_us);
 }
 
 void exchange_text(struct exchange *x, int status, const char *content_type, const struct buf *body)
 {
+	if (x->cramped) {
+		answer_cramped(x, status, content_type, body);
+		return;
+	}
 	/* The body lives in the arena, and the arena until the answer is out. */
 	struct MHD_Response *r = MHD_create_response_from_buffer(body->len, body->data, MHD_RESPMEM_PERSISTENT);
 
@@ -270,7 +328,7 @@ void exchange_failed(struct exchange *x, struct tk_err err, const char *step)
 	bool transient = TK_KIND[err.kind].http_status == 503 || err.kind == TK_UNCERTAIN;
 
 	LOG_LIMITED(request_failed, LF_S("route", x->route ? x->route->pattern : ""), LF_S("step", step), LF_ERR(err));
-	if (err.kind == TK_INVALID) exchange_problem(x, PROBLEM_VALIDATION_FAILED);
+	if (err.kind == TK_INVALID) exchange_invalid(x, "", "a value that cannot be stored");
 	else exchange_problem(x, transient ? PROBLEM_UNAVAILABLE : PROBLEM_INTERNAL);
 }
 
@@ -378,13 +436,13 @@ static bool origin_listed(const char *list, const char *origin)
 }
 
 /* Fetch standard (CORS protocol). The daemon's own origin needs no permission. */
-static void cors(struct exchange *x)
+void exchange_cors(struct exchange *x)
 {
 	const char *origin = x->headers.origin;
 
-	if (!origin || !x->app->config->cors_origins) return;
-	exchange_header(x, "Vary", "Origin");
-	if (origin_listed(x->app->config->cors_origins, origin)) exchange_header(x, "Access-Control-Allow-Origin", origin);
+	if (!origin || !origin_listed(x->app->config->cors_origins, origin)) return;
+	exchange_header(x, "Access-Control-Allow-Origin", origin);
+	exchange_header(x, "Access-Control-Expose-Headers", "ETag, Retry-After, Location, Idempotency-Replayed");
 }
 
 static void options(struct exchange *x)
@@ -436,8 +494,10 @@ static bool is_json(const char *type)
 
 static void answer(struct exchange *x)
 {
-	cors(x);
-	if (!x->allowed) {
+	exchange_cors(x);
+	if (x->http->closed) {
+		exchange_problem(x, PROBLEM_UNAVAILABLE);
+	} else if (!x->allowed) {
 		exchange_problem(x, PROBLEM_NOT_FOUND);
 	} else if (x->method == OPTIONS) {
 		options(x);
@@ -470,16 +530,13 @@ enum MHD_Result exchange_dispatch(struct exchange *x)
 
 enum MHD_Result exchange_begin(struct exchange *x, const char *path, const char *method, const char *version)
 {
-	x->begun = true;
 	x->http->busy++;
+	LIST_INSERT_HEAD(&x->http->unanswered, x, unanswered);
 	x->http->reading++;
-	if (!guard_admits(x, method, version)) {
-		client_moves(x->client, NULL, 0);
-		return MHD_YES;
-	}
+	if (!guard_admits(x, method, version)) return x->cramped ? MHD_NO : MHD_YES;
 	struct route_match m = route_find(x->app->config, x->method, path);
 	x->route = m.route;
-	x->allowed = m.allowed;
+	x->allowed = x->method == OPTIONS && strcmp(path, "*") == 0 ? (1u << METHODS_KNOWN) - 1 : m.allowed;
 	x->param = m.param ? arena_strdup(&x->arena, m.param, m.param_len) : NULL;
 	x->param_len = m.param_len;
 	/* Answered in the second call at the earliest: after an answer in the first one libmicrohttpd closes. */
@@ -491,8 +548,8 @@ enum MHD_Result exchange_body(struct exchange *x, const char *data, size_t n)
 {
 	x->http->moved = true;
 	if (x->dropped || x->body.len + n > BODY_MAX) {
-		x->dropped += n;
-		return x->dropped > DROPPED_MAX ? MHD_NO : MHD_YES;
+		x->dropped += n; /* for as long as the request may take: who is cut off earlier never hears why */
+		return MHD_YES;
 	}
 	buf_put(&x->body, data, n);
 	return MHD_YES;

@@ -1,6 +1,6 @@
 /* exchange: one request and its one answer.
  *
- * Lives from the request line to the end of the answer. Its arena holds the body and the answer; what a handler
+ * Lives from the end of the headers to the end of the answer. Its arena holds the body and the answer; what a handler
  * allocates there needs no freeing. A client's going away never cancels anything: the use case goes on, and what it
  * answers finds nobody.
  * Thread: the shard's. */
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "api/app/services.h"
 #include "api/http/problem.h"
@@ -24,7 +25,7 @@ struct http;
 struct client;
 struct json_field;
 
-enum { BODY_MAX = 65536, EXTRA_HEADERS = 8 };
+enum { BODY_MAX = 65536, EXTRA_HEADERS = 12 };
 
 /* Of the headers only those that something here reads; NULL: not sent. Valid until the answer, but for those of the
  * second line, which are judged before the handler is called and valid until it returns. */
@@ -41,6 +42,7 @@ struct exchange {
 	struct client *client;
 	struct arena arena;
 	struct exchange *next_free;
+	LIST_ENTRY(exchange) unanswered;
 
 	const struct route *route;
 	unsigned allowed;
@@ -53,10 +55,11 @@ struct exchange {
 	int64_t user; /* the token's; 0: none */
 	bool admin;
 	enum method method;
-	bool bad_uri, begun, dispatched, head, answered, closing;
+	bool dispatched, head, answered, closing;
 	bool waiting, suspended; /* for its use case; see await in exchange.c */
-	bool gone;               /* the client has left: there is no connection */
+	bool gone;				 /* the client has left: there is no connection */
 	bool queueing, answering;
+	bool cramped; /* the headers fill libmicrohttpd's pool for the connection */
 	char traceparent[TRACEPARENT_TEXT];
 	int64_t started_us;
 	struct {
@@ -69,7 +72,8 @@ struct exchange {
 void exchange_json(struct exchange *x, int status, const struct buf *body); /* body in the exchange's arena */
 void exchange_empty(struct exchange *x, int status);
 void exchange_text(struct exchange *x, int status, const char *content_type, const struct buf *body);
-void exchange_response(struct exchange *x, int status, struct MHD_Response *r); /* a shared or special one; the caller keeps its reference */
+void exchange_response(struct exchange *x, int status,
+	struct MHD_Response *r); /* a shared or special one; the caller keeps its reference */
 void exchange_problem(struct exchange *x, enum problem p);
 void exchange_problem_detail(struct exchange *x, enum problem p, const char *detail); /* detail instead of the row's */
 void exchange_invalid(struct exchange *x, const char *field, const char *message);
@@ -78,7 +82,8 @@ void exchange_failed(struct exchange *x, struct tk_err err, const char *step);
 
 /* One more header for the answer that follows; the value is copied; at most EXTRA_HEADERS. */
 void exchange_header(struct exchange *x, const char *name, const char *value);
-void exchange_add_headers(struct exchange *x, struct MHD_Response *r); /* for answers built by hand */
+void exchange_add_headers(struct exchange *x, struct MHD_Response *r);	/* for answers built by hand */
+void exchange_vary(const struct services *app, struct MHD_Response *r); /* for those that are shared instead */
 
 /* --- requests --- */
 /* The body by a table of fields; false: answered 400 already. */

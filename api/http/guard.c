@@ -6,6 +6,8 @@
 #include "api/http/http_internal.h"
 #include "runtime/uuid.h"
 
+enum { POOL_ENTRY = 64, ANSWER_HEADERS = 1024 };
+
 /* libmicrohttpd would cut %00 silently, and serves absolute-form as if it were a path. */
 bool guard_uri_is_bad(const char *raw_uri)
 {
@@ -45,18 +47,10 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *k
 		if (strcasecmp(key, "Host") == 0) h->hosts++;
 		TAKE("Host", host)
 		break;
-	case 'i':
-		KEEP("If-None-Match", if_none_match)
-		break;
-	case 'l':
-		KEEP("Last-Event-ID", last_event_id)
-		break;
-	case 'o':
-		TAKE("Origin", origin)
-		break;
-	case 'q':
-		KEEP("Queue-Token", queue_token)
-		break;
+	case 'i': KEEP("If-None-Match", if_none_match) break;
+	case 'l': KEEP("Last-Event-ID", last_event_id) break;
+	case 'o': TAKE("Origin", origin) break;
+	case 'q': KEEP("Queue-Token", queue_token) break;
 	case 't':
 		KEEP("traceparent", traceparent)
 		if (strcasecmp(key, "Transfer-Encoding") == 0) h->encodings++;
@@ -78,7 +72,7 @@ static const char *distrust(const struct exchange *x, const char *version)
 {
 	const struct request_headers *h = &x->headers;
 
-	if (x->bad_uri) return "The request target is not an absolute path.";
+	if (x->client->bad_uri) return "The request target is not an absolute path.";
 	if (h->lengths > 1 || h->encodings > 1) return "Content-Length or Transfer-Encoding came twice.";
 	if (h->lengths && h->encodings) return "Content-Length and Transfer-Encoding exclude each other.";
 	if (h->lengths && !all_digits(h->content_length)) return "Content-Length is not a number.";
@@ -109,6 +103,7 @@ static bool method_known(const char *s, enum method *ret, bool *ret_head)
 static bool refuse(struct exchange *x, enum problem p, const char *detail)
 {
 	x->closing = true;
+	exchange_cors(x);
 	if (detail) exchange_invalid(x, "", detail);
 	else exchange_problem(x, p);
 	return false;
@@ -120,7 +115,8 @@ static bool trace_is_valid(const char *s)
 
 	if (strlen(s) != sizeof FORM - 1 || strncmp(s, "ff", 2) == 0) return false;
 	for (size_t i = 0; i < sizeof FORM - 1; i++) {
-		if (FORM[i] == '-' ? s[i] != '-' : !(isdigit((unsigned char)s[i]) || (s[i] >= 'a' && s[i] <= 'f'))) return false;
+		if (FORM[i] == '-' ? s[i] != '-' : !(isdigit((unsigned char)s[i]) || (s[i] >= 'a' && s[i] <= 'f')))
+			return false;
 	}
 	return strncmp(s + 3, "00000000000000000000000000000000", 32) != 0 && strncmp(s + 36, "0000000000000000", 16) != 0;
 }
@@ -154,13 +150,42 @@ void guard_traceparent(struct exchange *x, const char *given)
 	else trace_make(x->traceparent);
 }
 
+static enum MHD_Result add_cookie(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	size_t *taken = cls;
+
+	(void)kind;
+	if (strcasecmp(key, "Cookie") == 0 && value) *taken += strlen(value); /* it is parsed in a copy */
+	return MHD_YES;
+}
+
+/* libmicrohttpd keeps the head and an entry for each header, argument and cookie, and then closes without a word if the
+ * answer's headers don't fit beside them. */
+static bool is_cramped(struct MHD_Connection *conn)
+{
+	const union MHD_ConnectionInfo *head = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	int kinds = MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND | MHD_COOKIE_KIND;
+	int entries = MHD_get_connection_values(conn, (enum MHD_ValueKind)kinds, NULL, NULL);
+	size_t taken = (head ? head->header_size : 0) + (size_t)entries * POOL_ENTRY;
+
+	MHD_get_connection_values(conn, MHD_HEADER_KIND, add_cookie, &taken);
+	return taken > MEMORY_PER_CONNECTION - ANSWER_HEADERS;
+}
+
+/* Digits only, as distrust() has seen to. */
+static bool is_too_long(const char *content_length)
+{
+	return strlen(content_length) > 9 || strtol(content_length, NULL, 10) > BODY_MAX;
+}
+
 bool guard_admits(struct exchange *x, const char *method, const char *version)
 {
 	MHD_get_connection_values(x->conn, MHD_HEADER_KIND, collect, x);
 	bool known = method_known(method, &x->method, &x->head);
+	x->cramped = is_cramped(x->conn);
+	if (x->cramped) return refuse(x, PROBLEM_VALIDATION_FAILED, "The headers are too large.");
 	const char *why = distrust(x, version);
 	if (why || !known) return refuse(x, PROBLEM_VALIDATION_FAILED, why ? why : "The method is not known.");
-	if (x->headers.lengths && (strlen(x->headers.content_length) > 9 || atol(x->headers.content_length) > BODY_MAX))
-		return refuse(x, PROBLEM_BODY_TOO_LARGE, NULL);
+	if (x->headers.lengths && is_too_long(x->headers.content_length)) return refuse(x, PROBLEM_BODY_TOO_LARGE, NULL);
 	return true;
 }

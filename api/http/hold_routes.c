@@ -150,7 +150,8 @@ void hold_post(struct exchange *x)
 	r->use.schedule = q.schedule;
 	r->use.token = x->headers.queue_token;
 	r->use.count = q.has_seats ? q.count : 1;
-	if (q.has_seats) memcpy(r->use.seats, q.seats, (q.count < HOLD_SEATS_MAX ? q.count : HOLD_SEATS_MAX) * sizeof *q.seats);
+	if (q.has_seats)
+		memcpy(r->use.seats, q.seats, (q.count < HOLD_SEATS_MAX ? q.count : HOLD_SEATS_MAX) * sizeof *q.seats);
 	else r->use.seats[0] = q.seat;
 	hold_seat_start(&r->use, x->app, hold_done);
 }

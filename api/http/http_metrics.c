@@ -48,7 +48,8 @@ static bool sum_up(size_t row, unsigned slot, struct histogram *ret)
 		struct histogram *h = atomic_load_explicit(&sheets[s]->cell[row][slot], memory_order_acquire);
 		if (!h) continue;
 		any = true;
-		for (unsigned b = 0; b <= METRIC_BUCKETS; b++) ret->bucket[b] += __atomic_load_n(&h->bucket[b], __ATOMIC_RELAXED);
+		for (unsigned b = 0; b <= METRIC_BUCKETS; b++)
+			ret->bucket[b] += __atomic_load_n(&h->bucket[b], __ATOMIC_RELAXED);
 		ret->sum_us += __atomic_load_n(&h->sum_us, __ATOMIC_RELAXED);
 	}
 	return any;

@@ -37,7 +37,7 @@ void readyz_get(struct exchange *x)
 	else answer_status(x, fatal ? 503 : 200, fatal ? "DOWN" : "UP", away);
 }
 
-/* Spring's word for it: the process is up, whatever it waits for is readyz's affair. */
+/* Spring's word for it: as readyz, in its form, and without a word of what is away or of a stop. */
 void health_get(struct exchange *x)
 {
 	char away[200] = "";
@@ -70,7 +70,8 @@ static void metrics_done(struct flow *f)
 	buf_init(&b, &x->arena);
 	metrics_render(&b, openmetrics);
 	exchange_text(x, 200,
-		openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8",
+		openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+					: "text/plain; version=0.0.4; charset=utf-8",
 		&b);
 }
 

@@ -94,9 +94,24 @@ struct success_request {
 	struct complete_payment use;
 };
 
-static const struct json_field ORDER_NO_FIELD[] = {
-	JSON_UUID(struct order_approve, order_no, "orderNo", JSON_REQUIRED),
+/* Orders are found by their number; a user that is named all the same must be the token's. */
+struct order_body {
+	int64_t user;
+	struct uuid order_no;
+	char reason[4 * 200 + 1];
 };
+
+static const struct json_field SUCCESS_FIELDS[] = {
+	JSON_INT(struct order_body, user, "userId", 1, ID_MAX, JSON_OPTIONAL),
+	JSON_UUID(struct order_body, order_no, "orderNo", JSON_REQUIRED),
+};
+
+static bool is_not_somebody_else(struct exchange *x, int64_t named)
+{
+	if (!x->user || !named || named == x->user) return true;
+	exchange_problem(x, PROBLEM_USER_MISMATCH);
+	return false;
+}
 
 static const enum problem COMPLETE_PROBLEM[COMPLETE_OUTCOMES] = {
 	[COMPLETE_REFUSED] = PROBLEM_ORDER_NOT_PAYABLE,
@@ -130,9 +145,12 @@ static void success_done(struct flow *f)
 void mock_success_post(struct exchange *x)
 {
 	struct success_request *r = arena_new(&x->arena, struct success_request);
+	struct order_body q = {0};
 
 	r->x = x;
-	if (!exchange_decode(x, ORDER_NO_FIELD, JSON_FIELDS(ORDER_NO_FIELD), &r->use.approve)) return;
+	if (!exchange_decode(x, SUCCESS_FIELDS, JSON_FIELDS(SUCCESS_FIELDS), &q) || !is_not_somebody_else(x, q.user))
+		return;
+	r->use.approve.order_no = q.order_no;
 	guard_traceparent(x, x->headers.traceparent);
 	memcpy(r->use.approve.traceparent, x->traceparent, TRACEPARENT_TEXT);
 	r->use.approve.user = x->user;
@@ -143,14 +161,14 @@ void mock_success_post(struct exchange *x)
 
 struct fail_request {
 	struct exchange *x;
-	char reason[4 * 200 + 1];
-	struct uuid order_no;
+	struct order_body body;
 	struct fail_payment use;
 };
 
 static const struct json_field FAIL_FIELDS[] = {
-	JSON_UUID(struct fail_request, order_no, "orderNo", JSON_REQUIRED),
-	JSON_TEXT(struct fail_request, reason, "reason", 1, 200, JSON_OPTIONAL),
+	JSON_INT(struct order_body, user, "userId", 1, ID_MAX, JSON_OPTIONAL),
+	JSON_UUID(struct order_body, order_no, "orderNo", JSON_REQUIRED),
+	JSON_TEXT(struct order_body, reason, "reason", 1, 200, JSON_OPTIONAL),
 };
 
 static const enum problem FAIL_PROBLEM[FAIL_OUTCOMES] = {
@@ -173,7 +191,7 @@ static void fail_done(struct flow *f)
 	}
 	buf_init(&b, &r->x->arena);
 	j_obj_k(&b, NULL);
-	j_uuid(&b, "orderNo", &r->order_no);
+	j_uuid(&b, "orderNo", &r->body.order_no);
 	j_str(&b, "status", ORDER_STATUS_NAME[ORDER_FAILED]);
 	j_obj_end(&b);
 	exchange_json(r->x, 200, &b);
@@ -184,10 +202,11 @@ void mock_fail_post(struct exchange *x)
 	struct fail_request *r = arena_new(&x->arena, struct fail_request);
 
 	r->x = x;
-	strcpy(r->reason, "DECLINED");
-	if (!exchange_decode(x, FAIL_FIELDS, JSON_FIELDS(FAIL_FIELDS), r)) return;
-	r->use.fail.order_no = r->order_no;
-	r->use.fail.reason = r->reason;
+	strcpy(r->body.reason, "DECLINED");
+	if (!exchange_decode(x, FAIL_FIELDS, JSON_FIELDS(FAIL_FIELDS), &r->body)) return;
+	if (!is_not_somebody_else(x, r->body.user)) return;
+	r->use.fail.order_no = r->body.order_no;
+	r->use.fail.reason = r->body.reason;
 	r->use.fail.user = x->user;
 	fail_payment_start(&r->use, x->app, fail_done);
 }
@@ -247,8 +266,11 @@ void order_get(struct exchange *x)
 {
 	struct order_request *r = arena_new(&x->arena, struct order_request);
 
+	int64_t named = 0;
+
 	r->x = x;
 	if (!exchange_uuid_param(x, "orderNo", &r->view.order_no)) return;
+	if (!exchange_int_arg(x, "userId", 1, ID_MAX, &named) || !is_not_somebody_else(x, named)) return;
 	r->view.user = x->user;
 	read_start(&r->read, x->app, &r->view.call, ask_order, order_done);
 }

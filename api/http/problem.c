@@ -14,7 +14,8 @@ const struct problem_row PROBLEM_ROW[PROBLEMS] = {
 
 static bool range_is(const char *range, size_t n, const char *tag)
 {
-	return n >= 2 && strncasecmp(range, tag, 2) == 0 && (n == 2 || range[2] == '-' || range[2] == ' ' || range[2] == ';');
+	return n >= 2 && strncasecmp(range, tag, 2) == 0 &&
+		(n == 2 || range[2] == '-' || range[2] == ' ' || range[2] == ';');
 }
 
 static double range_weight(const char *range, size_t n)

@@ -1,5 +1,6 @@
 #include "api/http/queue_routes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,7 @@ struct queue_stream {
 	struct services *app;
 	struct queue_place sent;
 	enum queue_status announced; /* QUEUE_ACTIVE, QUEUE_SOLD_OUT: the client knows */
+	struct buf data;             /* of the event under way */
 };
 
 static const char *announcement(enum queue_status s)
@@ -139,14 +141,16 @@ static const char *announcement(enum queue_status s)
 }
 
 /* An id says what the client has been told: who comes back with it is not told of an admission twice. */
-static void put_event(struct buf *out, const struct queue_stream *s, const char *event)
+static bool give_event(struct queue_stream *s, const char *name, struct stream_event *ret)
 {
 	const struct queue_place *p = &s->watch.place;
 
-	buf_printf(out, "id: %s-%lld-%lld\nevent: %s\ndata: ", QUEUE_STATUS_NAME[p->status], (long long)p->number,
-		(long long)p->rank, event);
-	put_place(out, s->app, s->watch.schedule, s->watch.user, p);
-	buf_puts(out, "\n\n");
+	put_place(&s->data, s->app, s->watch.schedule, s->watch.user, p);
+	ret->head_len = (size_t)snprintf(ret->head, sizeof ret->head, "id: %s-%lld-%lld\nevent: %s\ndata: ",
+		QUEUE_STATUS_NAME[p->status], (long long)p->number, (long long)p->rank, name);
+	ret->data = s->data.data;
+	ret->data_len = s->data.len;
+	return true;
 }
 
 static bool is_told(const struct queue_stream *s)
@@ -157,19 +161,24 @@ static bool is_told(const struct queue_stream *s)
 	       a->expires_ms == b->expires_ms;
 }
 
-static void fill_places(struct stream *stream, struct buf *out)
+/* The position, then what it means. */
+static bool fill_places(struct stream *stream, struct stream_event *ret)
 {
 	struct queue_stream *s = container_of(stream, struct queue_stream, stream);
-	enum queue_status now = s->watch.place.status;
+	enum queue_status now = s->watch.place.status, before = s->announced;
 
+	buf_finish(&s->data);
+	buf_init(&s->data, NULL);
 	if (now == QUEUE_NOBODY) {
 		stream_end(stream); /* coming back, the client hears 404 */
-		return;
+		return false;
 	}
-	if (!is_told(s)) put_event(out, s, "position");
-	s->sent = s->watch.place;
-	if (announcement(now) && s->announced != now) put_event(out, s, announcement(now));
+	if (!is_told(s)) {
+		s->sent = s->watch.place;
+		return give_event(s, "position", ret);
+	}
 	s->announced = now;
+	return announcement(now) && before != now && give_event(s, announcement(now), ret);
 }
 
 static void place_changed(struct queue_watch *w)
@@ -182,6 +191,7 @@ static void stream_closed(struct stream *stream)
 	struct queue_stream *s = container_of(stream, struct queue_stream, stream);
 
 	queue_board_unwatch(s->app->board, &s->watch);
+	buf_finish(&s->data);
 	free(s);
 }
 
@@ -211,6 +221,7 @@ static void start_places(struct exchange *x, const struct visit_queue *v)
 	s->watch.user = v->user;
 	s->watch.place = v->call.place;
 	s->watch.changed = place_changed;
+	buf_init(&s->data, NULL);
 	queue_board_watch(x->app->board, &s->watch);
 	stream_start(&s->stream, x);
 }
@@ -494,6 +505,7 @@ static void answer_serving(struct exchange *x, struct queue_news *n)
 		forget(a, slot);
 		a->of[slot].news = queue_news_ref(n);
 		a->of[slot].made = make_serving(n);
+		exchange_vary(x->app, a->of[slot].made);
 	}
 	exchange_response(x, 200, a->of[slot].made);
 }

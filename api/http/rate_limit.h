@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 struct rate_limit;
-struct rate_limit *rate_limit_create(int64_t per_s); /* 0: NULL, no limit */
-void rate_limit_destroy(struct rate_limit *r);       /* NULL is fine */
+struct rate_limit *rate_limit_create(int64_t per_s);					   /* 0: NULL, no limit */
+void rate_limit_destroy(struct rate_limit *r);							   /* NULL is fine */
 bool rate_limit_admits(struct rate_limit *r, int64_t key, int64_t now_ms); /* r NULL: always */
 
 #endif

@@ -14,14 +14,13 @@ enum method { GET, POST, PUT, PATCH, DELETE, METHODS_KNOWN, OPTIONS = METHODS_KN
 
 enum route_flag {
 	R_PUBLIC = 0,
-	R_USER = 1 << 0,    /* jwt: a valid token is needed; off: the request names the user */
-	R_BODY = 1 << 1,    /* application/json */
+	R_USER = 1 << 0,	/* jwt: a valid token is needed; off: the request names the user */
+	R_BODY = 1 << 1,	/* application/json */
 	R_BOOKING = 1 << 2, /* answered by the roles all and booking */
-	R_QUEUE = 1 << 3,   /* answered by the roles all and queue */
+	R_QUEUE = 1 << 3,	/* answered by the roles all and queue */
 	R_BOTH = R_BOOKING | R_QUEUE,
-	R_MOCK = 1 << 4,  /* exists only with the mock gateway */
-	R_STREAM = 1 << 5, /* an event stream; its duration is not a request's */
-	R_ADMIN = 1 << 6   /* a valid token of an administrator; without TICKET_JWT_SECRET the path does not exist */
+	R_MOCK = 1 << 4, /* exists only with the mock gateway */
+	R_ADMIN = 1 << 5 /* a valid token of an administrator; without TICKET_JWT_SECRET the path does not exist */
 };
 
 struct route {
@@ -37,8 +36,8 @@ extern const size_t ROUTE_COUNT;
 
 struct route_match {
 	const struct route *route; /* NULL: none with this method */
-	unsigned allowed;          /* bits of the methods that this path has; 0: unknown path */
-	const char *param;         /* into the path; not NUL-terminated */
+	unsigned allowed;		   /* bits of the methods that this path has; 0: unknown path */
+	const char *param;		   /* into the path; not NUL-terminated */
 	size_t param_len;
 };
 /* `path` without query; "/api" in front and "/queues" are understood. */

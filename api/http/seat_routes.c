@@ -1,5 +1,6 @@
 #include "api/http/seat_routes.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -51,7 +52,8 @@ static void forget(struct seat_answers *a, size_t slot)
 	a->of[slot].map = NULL;
 }
 
-static struct MHD_Response *answer_for(struct seat_answers *a, struct seat_map *m, unsigned which, unsigned encoding)
+static struct MHD_Response *answer_for(
+	const struct services *app, struct seat_answers *a, struct seat_map *m, unsigned which, unsigned encoding)
 {
 	size_t slot = (size_t)m->schedule % ANSWERS_MAX;
 
@@ -60,7 +62,10 @@ static struct MHD_Response *answer_for(struct seat_answers *a, struct seat_map *
 		a->of[slot].map = seat_map_ref(m);
 	}
 	struct MHD_Response **r = &a->of[slot].made[which][encoding];
-	if (!*r) *r = make(m, which, encoding);
+	if (!*r) {
+		*r = make(m, which, encoding);
+		exchange_vary(app, *r);
+	}
 	return *r;
 }
 
@@ -77,19 +82,21 @@ void seat_answers_destroy(struct seat_answers *a)
 
 /* --- what the client takes --- */
 
-/* Accept-Encoding, RFC 9110 section 12.5.3: gzip or *, unless with q=0. */
+/* Accept-Encoding, RFC 9110 section 12.5.3: gzip, unless with q=0; where it is not named, so with *. */
 static bool takes_gzip(const char *accept)
 {
+	bool any = false;
+
 	while (accept && *accept) {
 		accept += strspn(accept, " \t,");
 		size_t n = strcspn(accept, ","), name = strcspn(accept, ",; \t");
-		if ((name == 4 && strncasecmp(accept, "gzip", 4) == 0) || (name == 1 && *accept == '*')) {
-			const char *q = memmem(accept, n, "q=", 2);
-			return !q || strtod(q + 2, NULL) > 0;
-		}
+		const char *q = memmem(accept, n, "q=", 2);
+		bool welcome = !q || strtod(q + 2, NULL) > 0;
+		if (name == 4 && strncasecmp(accept, "gzip", 4) == 0) return welcome;
+		if (name == 1 && *accept == '*') any = welcome;
 		accept += n;
 	}
-	return false;
+	return any;
 }
 
 /* If-None-Match, RFC 9110 section 13.1.2: a list, compared weakly. */
@@ -100,28 +107,20 @@ static bool has_version(const char *list, const char *etag)
 	return strstr(list, etag) != NULL;
 }
 
-static void not_modified(struct exchange *x, const char *etag)
-{
-	exchange_header(x, "ETag", etag);
-	exchange_header(x, "Cache-Control", "public, max-age=1, stale-while-revalidate=2");
-	exchange_header(x, "Vary", "Accept-Encoding");
-	exchange_empty(x, 304);
-}
-
 static void answer_map(struct exchange *x, struct seat_map *m, unsigned which)
 {
 	unsigned encoding = takes_gzip(x->headers.accept_encoding) ? GZIP : PLAIN;
 	const char *etag = encoding == GZIP ? m->body[which].gzip_etag : m->body[which].etag;
+	/* The same answer: its headers are what a 200 would have, and a 304 has no body. */
+	int status = has_version(x->headers.if_none_match, etag) ? 304 : 200;
 
-	if (has_version(x->headers.if_none_match, etag)) {
-		not_modified(x, etag);
-	} else if (x->extra_count || x->http->draining) {
+	if (x->extra_count || x->http->draining) {
 		struct MHD_Response *own = make(m, which, encoding); /* headers of its own (CORS, Connection) */
 		exchange_add_headers(x, own);
-		exchange_response(x, 200, own);
+		exchange_response(x, status, own);
 		MHD_destroy_response(own);
 	} else {
-		exchange_response(x, 200, answer_for(x->http->seat_answers, m, which, encoding));
+		exchange_response(x, status, answer_for(x->app, x->http->seat_answers, m, which, encoding));
 	}
 }
 
@@ -158,7 +157,8 @@ static void map_done(struct flow *f)
 	struct seat_map *m = tk_failed(f->err) ? NULL : seating_map(r->x->app->seating, r->ask.schedule);
 
 	if (!tk_failed(f->err) && !r->ask.found) exchange_problem(r->x, PROBLEM_SCHEDULE_NOT_FOUND);
-	else if (!m) exchange_failed(r->x, tk_failed(f->err) ? f->err : TK_ERR(TK_UNAVAILABLE, "no fresh map"), "look_up_map");
+	else if (!m)
+		exchange_failed(r->x, tk_failed(f->err) ? f->err : TK_ERR(TK_UNAVAILABLE, "no fresh map"), "look_up_map");
 	else r->got(r->x, m, r->which);
 }
 
@@ -206,23 +206,27 @@ struct seat_stream {
 	struct stream stream;
 	struct seating_watch watch;
 	struct seating *seating;
-	struct seat_map *latest;
-	uint64_t sent; /* version; 0: none yet */
+	struct seat_map *latest;  /* NULL: it is under way, or has been sent */
+	struct seat_map *sending; /* what the event under way is made of */
+	uint64_t sent;			  /* version; 0: none yet */
 };
 
-static void fill(struct stream *s, struct buf *out)
+static bool fill(struct stream *s, struct stream_event *ret)
 {
 	struct seat_stream *ss = container_of(s, struct seat_stream, stream);
-	const struct seat_map *m = ss->latest;
+	struct seat_map *m = ss->latest;
 
-	if (!m || m->version == ss->sent) return;
+	seat_map_unref(ss->sending);
+	ss->sending = m;
+	ss->latest = NULL;
+	if (!m || m->version == ss->sent) return false;
 	bool step = ss->sent && m->version == ss->sent + 1 && m->delta;
-	buf_puts(out, "id: ");
-	buf_puts(out, m->body[SEATS_ALL].etag);
-	buf_puts(out, "\nevent: seats\ndata: ");
-	buf_put(out, step ? m->delta : m->whole, step ? m->delta_len : m->whole_len);
-	buf_puts(out, "\n\n");
+	ret->head_len =
+		(size_t)snprintf(ret->head, sizeof ret->head, "id: %s\nevent: seats\ndata: ", m->body[SEATS_ALL].etag);
+	ret->data = step ? m->delta : m->whole;
+	ret->data_len = step ? m->delta_len : m->whole_len;
 	ss->sent = m->version;
+	return true;
 }
 
 static void changed(struct seating_watch *w, struct seat_map *m)
@@ -240,6 +244,7 @@ static void closed(struct stream *s)
 
 	seating_unwatch(ss->seating, &ss->watch);
 	seat_map_unref(ss->latest);
+	seat_map_unref(ss->sending);
 	free(ss);
 }
 

@@ -21,7 +21,7 @@ static int orders_expired(struct flow *f)
 
 	if (tk_failed(f->err)) return FLOW_END;
 	metrics_add(e->job.b->ports.metrics, METRIC_ORDERS_EXPIRED, 0, e->call.count);
-	if (e->call.count >= EXPIRE_MAX) job_kick(&e->job); /* there are more */
+	if (e->call.more) job_kick(&e->job);
 	return FLOW_END;
 }
 

@@ -197,18 +197,18 @@ static void clear_again(struct timer *t)
 }
 
 /* A late report of success is as good as any: the broker has the event. */
-static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, bool ok)
+static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, enum delivery d)
 {
 	struct relay *r = ctx;
 	struct window *w = window_of(r, tag);
 
 	if (r->job.b->hub->ended) return; /* the database may be closed already; the row comes due again */
-	if (ok) {
+	if (d == DELIVERY_DONE) {
 		metrics_add(r->job.b->ports.metrics, METRIC_PAYMENT_EVENTS, BY_RELAY, 1);
 		clear(r, event_id);
 	}
 	if (!w) return;
-	w->failed |= !ok;
+	w->failed |= d != DELIVERY_DONE;
 	window_settle(r, w, 1);
 }
 

@@ -7,10 +7,10 @@
 #include <stddef.h>
 
 struct answer {
-	int status;      /* 0: the head is not whole yet */
-	size_t left;     /* bytes of the body still to come */
-	bool closing;    /* the server closes after it */
-	size_t kept;     /* bytes of an unfinished head */
+	int status;		 /* 0: the head is not whole yet */
+	size_t left;	 /* bytes of the body still to come */
+	bool closing;	 /* the server closes after it */
+	size_t kept;	 /* bytes of an unfinished head */
 	char head[4096]; /* them */
 };
 

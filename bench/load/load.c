@@ -178,10 +178,13 @@ static void next(struct load *l, struct link *k)
 
 static void lost(struct load *l, struct link *k)
 {
+	if (!k->busy) { /* it had nothing to do for so long that the server let it go */
+		reconnect(l, k);
+		return;
+	}
 	l->result->broken++;
 	k->answer.closing = true;
-	if (k->busy) next(l, k);
-	else reconnect(l, k);
+	next(l, k);
 }
 
 static void on_readable(struct load *l, struct link *k)

@@ -19,10 +19,10 @@ struct load_settings {
 	uint16_t port;
 	struct plan *plan;
 	unsigned connections;
-	double seconds;    /* measured; 0: until the plan or the count ends */
+	double seconds;	   /* measured; 0: until the plan or the count ends */
 	double warm_up_s;  /* before that; not measured */
-	uint64_t count;    /* requests after the warm-up; 0: no end */
-	double rate;       /* a second; 0: closed loop */
+	uint64_t count;	   /* requests after the warm-up; 0: no end */
+	double rate;	   /* a second; 0: closed loop */
 	const char *field; /* of answers 2xx: the values of this string field are written to `out`, a line each */
 	FILE *out;
 	void (*measuring)(void *ctx); /* called when the warm-up has ended */
@@ -32,7 +32,7 @@ struct load_settings {
 struct load_result {
 	double seconds;
 	uint64_t status[600], answers, broken; /* broken: connections lost, answers that are none */
-	uint64_t missed; /* fields that an answer should have had */
+	uint64_t missed;					   /* fields that an answer should have had */
 	struct spread latency;
 };
 

@@ -13,7 +13,7 @@ enum { REQUEST_MAX = 128 << 10 };
 struct plan {
 	struct plan_settings settings;
 	const char *text, *at, *end; /* the file */
-	char common[4096];           /* headers that every request has */
+	char common[4096];			 /* headers that every request has */
 	size_t common_len, constant_len;
 	char request[REQUEST_MAX];
 };

@@ -41,7 +41,7 @@ int64_t spread_at(const struct spread *s, double share)
 
 void spread_print(const struct spread *s)
 {
-	printf("{\"p50\":%lld,\"p90\":%lld,\"p99\":%lld,\"p999\":%lld,\"max\":%lld,\"mean\":%.1f}", (long long)spread_at(s, .5),
-		(long long)spread_at(s, .9), (long long)spread_at(s, .99), (long long)spread_at(s, .999), (long long)s->max_us,
-		s->count ? (double)s->sum_us / (double)s->count : 0);
+	printf("{\"p50\":%lld,\"p90\":%lld,\"p99\":%lld,\"p999\":%lld,\"max\":%lld,\"mean\":%.1f}",
+		(long long)spread_at(s, .5), (long long)spread_at(s, .9), (long long)spread_at(s, .99),
+		(long long)spread_at(s, .999), (long long)s->max_us, s->count ? (double)s->sum_us / (double)s->count : 0);
 }

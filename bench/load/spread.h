@@ -12,6 +12,6 @@ struct spread {
 };
 void spread_add(struct spread *s, int64_t us);
 int64_t spread_at(const struct spread *s, double share); /* 0.99: the 99th percentile; 0 when empty */
-void spread_print(const struct spread *s); /* a JSON object to stdout */
+void spread_print(const struct spread *s);				 /* a JSON object to stdout */
 
 #endif

@@ -3,7 +3,10 @@
 enum { CONFIRM, LOOK, SETTLE };
 enum { LOOKS_MAX = 5 };
 
-static struct confirm_reservation *self(struct flow *f) { return container_of(f, struct confirm_reservation, flow); }
+static struct confirm_reservation *self(struct flow *f)
+{
+	return container_of(f, struct confirm_reservation, flow);
+}
 
 /* --- how it ends --- */
 
@@ -56,11 +59,12 @@ static void announce(struct confirm_reservation *c, enum reservation_event type,
 	memcpy(c->decided.traceparent, e->traceparent, sizeof c->decided.traceparent);
 }
 
-static int end_confirmed(struct confirm_reservation *c, const struct uuid *id, const struct seat_truth *truth)
+static int end_confirmed(
+	struct confirm_reservation *c, const struct uuid *id, const struct seat_truth *truth, int64_t decided_ms)
 {
 	c->outcome = CONFIRM_CONFIRMED;
 	change_seat(c, truth);
-	announce(c, RESERVATION_CONFIRMED, id, NULL, c->decided.occurred_at_ms);
+	announce(c, RESERVATION_CONFIRMED, id, NULL, decided_ms);
 	return FLOW_END;
 }
 
@@ -68,19 +72,24 @@ static int end_rejected(struct confirm_reservation *c)
 {
 	c->outcome = CONFIRM_REJECTED;
 	change_seat(c, &c->settle.truth);
-	announce(c, RESERVATION_REJECTED, NULL, CONFIRMATION_REASON[c->settle.verdict], c->decided.occurred_at_ms);
+	announce(c, RESERVATION_REJECTED, NULL, CONFIRMATION_REASON[c->settle.verdict], c->settle.decided_ms);
 	return FLOW_END;
+}
+
+/* An earlier try was committed, and its reply was lost. */
+static bool is_ours(const struct confirm_reservation *c)
+{
+	return c->look.facts.order == ORDER_PAID && uuid_equal(&c->look.reservation_id, &c->confirm.reservation_id);
 }
 
 /* The same that followed, or should have, when the order was decided. */
 static int end_repeated(struct confirm_reservation *c)
 {
 	const struct reservation_look *l = &c->look;
-	c->outcome = CONFIRM_DUPLICATE;
+	c->outcome = is_ours(c) ? CONFIRM_CONFIRMED : CONFIRM_DUPLICATE;
 	if (!l->facts.order_found) return FLOW_END;
 	change_seat(c, &l->truth);
-	if (l->facts.order == ORDER_PAID)
-		announce(c, RESERVATION_CONFIRMED, &l->reservation_id, NULL, l->decided_ms);
+	if (l->facts.order == ORDER_PAID) announce(c, RESERVATION_CONFIRMED, &l->reservation_id, NULL, l->decided_ms);
 	else if (l->facts.order == ORDER_CANCELLED)
 		announce(c, RESERVATION_REJECTED, NULL, *l->fail_reason ? l->fail_reason : NULL, l->decided_ms);
 	return FLOW_END;
@@ -104,7 +113,7 @@ static int confirmed(struct flow *f)
 	if (tk_failed(f->err)) return judge_error(c);
 	if (!c->confirm.confirmed) return LOOK;
 	struct seat_truth sold = {.rev = c->confirm.rev, .user = c->event.user, .kind = CLAIM_SOLD};
-	return end_confirmed(c, &c->confirm.reservation_id, &sold);
+	return end_confirmed(c, &c->confirm.reservation_id, &sold, c->confirm.decided_ms);
 }
 
 static void look(struct flow *f)
@@ -149,7 +158,7 @@ static int settled(struct flow *f)
 	if (tk_failed(f->err)) return judge_error(c);
 	if (c->settle.verdict == CONFIRMATION_REPEAT) return end_repeated(c);
 	if (confirmation_rejects(c->settle.verdict)) return end_rejected(c);
-	return end_confirmed(c, &c->settle.settled_id, &c->settle.truth);
+	return end_confirmed(c, &c->settle.settled_id, &c->settle.truth, c->settle.decided_ms);
 }
 
 static const struct flow_step STEPS[] = {
@@ -161,6 +170,7 @@ static const struct flow_step STEPS[] = {
 static void ended(struct flow *f)
 {
 	struct confirm_reservation *c = self(f);
+	c->again = tk_failed(c->failed);
 	c->done(c);
 }
 
@@ -170,9 +180,10 @@ void confirm_reservation_start(struct confirm_reservation *c, int64_t now_ms)
 	c->failed = TK_NONE;
 	c->reason = NULL;
 	c->changes = c->announces = false;
-	c->decided.occurred_at_ms = now_ms;
 	c->looks = 0;
-	c->confirm.reservation_id = uuid_v7(now_ms, tag);
-	c->confirm.payment_id = uuid_v7(now_ms, tag);
+	if (!c->again) {
+		c->confirm.reservation_id = uuid_v7(now_ms, tag);
+		c->confirm.payment_id = uuid_v7(now_ms, tag);
+	}
 	flow_start(&c->flow, STEPS, CONFIRM, ended);
 }

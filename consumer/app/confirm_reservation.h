@@ -30,11 +30,12 @@ struct confirm_reservation {
 	struct tk_err failed; /* TK_OK: decided */
 	enum confirm_outcome outcome;
 	const char *reason; /* CONFIRM_PARKED: dlq.reason, static */
-	bool changes;       /* `change` is to be applied to the copy */
+	bool changes;		/* `change` is to be applied to the copy */
 	struct seat_change change;
 	bool announces; /* `decided` is to be published; its texts live here */
 	struct reservation_decided decided;
 	/* the flow's own */
+	bool again; /* false for a new event: its first try's candidates are kept, so that a lost reply is recognised */
 	unsigned looks;
 	struct reservation_confirm confirm;
 	struct reservation_look look;

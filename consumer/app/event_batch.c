@@ -7,8 +7,8 @@
 
 enum { BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000, REPEAT_USED_MS = 300000 };
 
-static void follow(struct event_batch *b);
 static void finish_if_done(struct event_batch *b);
+static void decide(struct event_batch *b);
 
 static int64_t now_ms(const struct event_batch *b)
 {
@@ -47,9 +47,23 @@ static void park(struct event_slot *s, const char *reason)
 	struct event_batch *b = s->batch;
 	s->confirm.outcome = CONFIRM_PARKED;
 	s->letter.reason = reason;
+	s->letter.cut = LETTER_WHOLE;
 	s->out = OUT_WAITS;
 	s->decided = true;
 	if (b->owner.parked) b->owner.parked(b->owner.ctx, s);
+}
+
+static void ask_the_rest(struct event_batch *b, unsigned undecided)
+{
+	bool all_well = b->answered == b->asked, lost = b->answered == 0 && b->unanswered > 0;
+	if (lost) b->at_once = (b->asked + 1) / 2;
+	if (!all_well) {
+		try_again(b, undecided);
+		return;
+	}
+	b->at_once *= 2;
+	b->tries = 0;
+	if (!b->given_up) decide(b);
 }
 
 static void all_asked(struct event_batch *b)
@@ -57,11 +71,13 @@ static void all_asked(struct event_batch *b)
 	unsigned undecided = 0;
 	for (unsigned i = 0; i < b->count; i++) undecided += !b->slots[i].decided;
 	if (undecided) {
-		try_again(b, undecided);
+		ask_the_rest(b, undecided);
 		return;
 	}
 	b->tries = 0;
-	follow(b);
+	/* On the next turn: what another batch asks of the database now leaves before this one keeps the loop busy. */
+	if (!b->given_up) timer_arm(b->ports.loop, &b->next_turn, loop_now_ms(b->ports.loop));
+	if (b->owner.decided) b->owner.decided(b->owner.ctx, b);
 }
 
 static void deciding_less(struct event_batch *b)
@@ -75,13 +91,13 @@ static void decided(struct confirm_reservation *c)
 	struct event_batch *b = s->batch;
 	if (tk_failed(c->failed)) {
 		b->trouble = c->failed;
+		b->unanswered += c->failed.kind == TK_UNCERTAIN;
 	} else {
+		b->answered++;
 		count_decision(b, c);
 		s->decided = true;
-		if (c->outcome == CONFIRM_PARKED)
-			park(s, c->reason);
-		else if (c->announces)
-			s->out = OUT_WAITS;
+		if (c->outcome == CONFIRM_PARKED) park(s, c->reason);
+		else if (c->announces) s->out = OUT_WAITS;
 	}
 	deciding_less(b);
 }
@@ -89,10 +105,14 @@ static void decided(struct confirm_reservation *c)
 static void decide(struct event_batch *b)
 {
 	int64_t at_ms = now_ms(b);
+	unsigned from = b->from;
 	b->deciding = 1; /* a port may answer at once */
-	for (unsigned i = 0; i < b->count; i++) {
-		struct event_slot *s = &b->slots[i];
+	b->asked = b->answered = b->unanswered = 0;
+	for (unsigned i = 0; i < b->count && b->asked < b->at_once; i++) {
+		struct event_slot *s = &b->slots[(from + i) % b->count];
 		if (s->decided) continue;
+		b->from = (from + i + 1) % b->count;
+		b->asked++;
 		b->deciding++;
 		s->confirm.reservations = b->ports.reservations;
 		s->confirm.done = decided;
@@ -171,12 +191,31 @@ static void use_places(struct event_batch *b)
 
 /* --- what follows: Kafka --- */
 
+/* The topic's limit is no passing trouble: all partitions would wait for this letter for ever. */
+static void cut_letter(struct event_slot *s)
+{
+	struct event_batch *b = s->batch;
+	s->letter.cut++;
+	s->out = s->letter.cut == LETTER_CUTS ? OUT_DONE : OUT_WAITS;
+	if (b->owner.cut) b->owner.cut(b->owner.ctx, s);
+}
+
+static bool is_refused_letter(const struct event_slot *s, bool refused)
+{
+	return refused && s->confirm.outcome == CONFIRM_PARKED;
+}
+
+/* False: not now. */
 static bool publish(struct event_batch *b, struct event_slot *s)
 {
 	struct event_out *out = b->ports.event_out;
 	uint64_t tag = (uint64_t)b->id << 32 | (uint64_t)(s - b->slots);
 	struct tk_err err = s->confirm.outcome == CONFIRM_PARKED ? out->publish_dead_letter(out, &s->letter, tag)
-	                                                         : out->publish_reservation(out, &s->confirm.decided, tag);
+															 : out->publish_reservation(out, &s->confirm.decided, tag);
+	if (is_refused_letter(s, err.kind == TK_INVALID)) {
+		cut_letter(s);
+		return s->out == OUT_DONE || publish(b, s);
+	}
 	if (tk_failed(err)) {
 		b->trouble = err;
 		return false;
@@ -194,13 +233,15 @@ static void publish_all(struct event_batch *b)
 	if (refused) try_again(b, refused);
 }
 
-void event_batch_delivered(struct event_batch *b, uint64_t tag, bool ok)
+void event_batch_delivered(struct event_batch *b, uint64_t tag, enum delivery d)
 {
 	struct event_slot *s = &b->slots[(uint32_t)tag];
+	bool cut = is_refused_letter(s, d == DELIVERY_REFUSED) && !b->given_up;
 	b->publishing--;
-	s->out = ok ? OUT_DONE : OUT_WAITS;
-	if (!ok) {
-		b->trouble = TK_ERR(TK_UNAVAILABLE, "Kafka did not take an event");
+	s->out = d == DELIVERY_DONE ? OUT_DONE : OUT_WAITS;
+	if (cut) cut_letter(s);
+	if (s->out == OUT_WAITS && !(cut && publish(b, s))) {
+		if (!cut) b->trouble = TK_ERR(TK_UNAVAILABLE, "Kafka did not take an event");
 		try_again(b, 1);
 	}
 	finish_if_done(b);
@@ -223,10 +264,10 @@ static void finish_if_done(struct event_batch *b)
 	b->owner.finished(b->owner.ctx, b);
 }
 
-static void follow(struct event_batch *b)
+static void follow(struct timer *t)
 {
-	if (b->given_up) return; /* the bytes of its letters may be gone */
-	b->deciding = 1;         /* not done before everything was started */
+	struct event_batch *b = container_of(t, struct event_batch, next_turn);
+	b->deciding = 1; /* not done before everything was started */
 	publish_all(b);
 	copy(b);
 	use_places(b);
@@ -245,10 +286,12 @@ static void tried_again(struct timer *t)
 	publish_all(b);
 }
 
-void event_batch_init(struct event_batch *b, uint32_t id, unsigned max, const struct event_ports *p,
-	const struct event_batch_owner *o)
+void event_batch_init(
+	struct event_batch *b, uint32_t id, unsigned max, const struct event_ports *p, const struct event_batch_owner *o)
 {
-	*b = (struct event_batch){.ports = *p, .owner = *o, .max = max, .id = id, .again.fired = tried_again};
+	*b = (struct event_batch){.ports = *p, .owner = *o, .max = max, .id = id};
+	b->again.fired = tried_again;
+	b->next_turn.fired = follow;
 	b->slots = calloc(max, sizeof *b->slots);
 	b->changes = calloc(max, sizeof *b->changes);
 	b->places.places = calloc(max, sizeof *b->places.places);
@@ -257,7 +300,7 @@ void event_batch_init(struct event_batch *b, uint32_t id, unsigned max, const st
 
 void event_batch_finish(struct event_batch *b)
 {
-	if (b->ports.loop) timer_stop(b->ports.loop, &b->again);
+	if (b->ports.loop) event_batch_give_up(b);
 	free(b->slots);
 	free(b->changes);
 	free(b->places.places);
@@ -270,13 +313,14 @@ void event_batch_start(struct event_batch *b, unsigned count)
 {
 	b->count = count;
 	b->busy = true;
-	b->tries = 0;
+	b->tries = b->from = 0;
+	b->at_once = count;
 	for (unsigned i = 0; i < count; i++) {
 		struct event_slot *s = &b->slots[i];
 		s->batch = b;
 		s->out = OUT_NOTHING;
 		s->decided = false;
-		s->confirm.changes = s->confirm.announces = false;
+		s->confirm.changes = s->confirm.announces = s->confirm.again = false;
 		if (!s->fault) continue;
 		if (b->ports.metrics) metrics_add(b->ports.metrics, METRIC_CONFIRMATIONS, CONFIRM_PARKED, 1);
 		park(s, s->fault);
@@ -288,4 +332,5 @@ void event_batch_give_up(struct event_batch *b)
 {
 	b->given_up = true;
 	timer_stop(b->ports.loop, &b->again);
+	timer_stop(b->ports.loop, &b->next_turn); /* the bytes of its letters may be gone soon */
 }

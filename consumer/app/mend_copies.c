@@ -5,7 +5,10 @@
 
 enum { LOAD, APPLY };
 
-static struct mend_copies *self(struct flow *f) { return container_of(f, struct mend_copies, flow); }
+static struct mend_copies *self(struct flow *f)
+{
+	return container_of(f, struct mend_copies, flow);
+}
 
 static void load(struct flow *f)
 {
@@ -14,7 +17,10 @@ static void load(struct flow *f)
 	m->catalogue->claims(m->catalogue, &m->claims);
 }
 
-static int loaded(struct flow *f) { return tk_failed(f->err) ? FLOW_END : APPLY; }
+static int loaded(struct flow *f)
+{
+	return tk_failed(f->err) ? FLOW_END : APPLY;
+}
 
 static void apply(struct flow *f)
 {
@@ -49,16 +55,19 @@ static void done(struct flow *f)
 	m->claims.changes = NULL;
 	memmove(m->dirty, m->dirty + 1, --m->count * sizeof *m->dirty);
 	m->busy = false;
-	if (!mended || m->again)
-		m->dirty[m->count++] = schedule;
-	else if (m->mended)
-		m->mended(m->ctx, schedule);
+	if (!mended || m->again) m->dirty[m->count++] = schedule;
+	else if (m->mended) m->mended(m->ctx, schedule);
 	pause_then_next(m);
 }
 
 static void next(struct timer *t)
 {
 	struct mend_copies *m = container_of(t, struct mend_copies, pause);
+	/* The database is not asked again and again for what nobody can be told. */
+	if (m->seat_lock->life(m->seat_lock) == 0) {
+		pause_then_next(m);
+		return;
+	}
 	m->busy = true;
 	m->again = false;
 	flow_start(&m->flow, STEPS, LOAD, done);

@@ -22,10 +22,10 @@ enum confirmation_kept { KEPT_NONE, KEPT_PENDING, KEPT_APPROVED, KEPT_RETURNED, 
 /* The seat's live reservation. */
 enum confirmation_live {
 	LIVE_NONE,
-	LIVE_OWN_HELD,      /* whatever its expires_at says */
+	LIVE_OWN_HELD,		/* whatever its expires_at says */
 	LIVE_OWN_CONFIRMED, /* of this order, or of none yet */
-	LIVE_OUTLIVED,      /* someone else's HELD, its time is over by PostgreSQL's clock */
-	LIVE_TAKEN,         /* someone else's, or the buyer's by another order */
+	LIVE_OUTLIVED,		/* someone else's HELD, its time is over by PostgreSQL's clock */
+	LIVE_TAKEN,			/* someone else's, or the buyer's by another order */
 	CONFIRMATION_LIVES
 };
 
@@ -36,7 +36,7 @@ struct confirmation_facts {
 	enum order_status order;
 	enum confirmation_kept kept;
 	enum payment_method kept_method; /* unless KEPT_NONE */
-	enum payment_method method;      /* the event's */
+	enum payment_method method;		 /* the event's */
 	enum confirmation_live live;
 };
 
@@ -44,7 +44,7 @@ enum confirmation {
 	CONFIRMATION_CONFIRM,
 	CONFIRMATION_SEAT_TAKEN,   /* reject: order CANCELLED, the money goes back */
 	CONFIRMATION_LATE_PAYMENT, /* the same */
-	CONFIRMATION_REPEAT,       /* nothing; what had to follow is made sure of */
+	CONFIRMATION_REPEAT,	   /* nothing; what had to follow is made sure of */
 	CONFIRMATION_PARK_UNKNOWN_ORDER,
 	CONFIRMATION_PARK_MISMATCH,
 	CONFIRMATION_PARK_ID_REUSED,
@@ -55,7 +55,10 @@ enum confirmation {
 /* fail_reason of the rejections ("SEAT_TAKEN"), dlq.reason of the parked ("unknown_order"), else NULL. */
 extern const char *const CONFIRMATION_REASON[CONFIRMATIONS];
 
-static inline bool confirmation_parks(enum confirmation c) { return c >= CONFIRMATION_PARK_UNKNOWN_ORDER; }
+static inline bool confirmation_parks(enum confirmation c)
+{
+	return c >= CONFIRMATION_PARK_UNKNOWN_ORDER;
+}
 static inline bool confirmation_rejects(enum confirmation c)
 {
 	return c == CONFIRMATION_SEAT_TAKEN || c == CONFIRMATION_LATE_PAYMENT;

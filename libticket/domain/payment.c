@@ -22,11 +22,11 @@ const char *const PAYMENT_STATUS_NAME[PAYMENT_STATUSES] = {
 };
 
 const enum order_status ORDER_NEXT[ORDER_STATUSES][ORDER_MOVES] = {
-	[ORDER_READY]     = { [MOVE_PAY] = ORDER_PAID, [MOVE_REJECT] = ORDER_CANCELLED, [MOVE_FAIL] = ORDER_FAILED },
-	[ORDER_PAID]      = { [MOVE_PAY] = ORDER_PAID },
-	[ORDER_CANCELLED] = { [MOVE_PAY] = ORDER_CANCELLED, [MOVE_REJECT] = ORDER_CANCELLED },
+	[ORDER_READY] = {[MOVE_PAY] = ORDER_PAID, [MOVE_REJECT] = ORDER_CANCELLED, [MOVE_FAIL] = ORDER_FAILED},
+	[ORDER_PAID] = {[MOVE_PAY] = ORDER_PAID},
+	[ORDER_CANCELLED] = {[MOVE_PAY] = ORDER_CANCELLED, [MOVE_REJECT] = ORDER_CANCELLED},
 	/* Money that arrives for a failed order is given back. */
-	[ORDER_FAILED]    = { [MOVE_REJECT] = ORDER_CANCELLED, [MOVE_FAIL] = ORDER_FAILED },
+	[ORDER_FAILED] = {[MOVE_REJECT] = ORDER_CANCELLED, [MOVE_FAIL] = ORDER_FAILED},
 };
 
 static bool find(const char *const *names, size_t count, const char *s, size_t n, unsigned *ret)

@@ -18,7 +18,15 @@ bool order_status_parse(const char *s, size_t n, enum order_status *ret);
 enum order_move { MOVE_PAY, MOVE_REJECT, MOVE_FAIL, ORDER_MOVES };
 extern const enum order_status ORDER_NEXT[ORDER_STATUSES][ORDER_MOVES];
 
-enum payment_status { PAYMENT_ILLEGAL, PAYMENT_PENDING, PAYMENT_APPROVED, PAYMENT_REFUND_PENDING, PAYMENT_REFUNDED, PAYMENT_FAILED, PAYMENT_STATUSES };
+enum payment_status {
+	PAYMENT_ILLEGAL,
+	PAYMENT_PENDING,
+	PAYMENT_APPROVED,
+	PAYMENT_REFUND_PENDING,
+	PAYMENT_REFUNDED,
+	PAYMENT_FAILED,
+	PAYMENT_STATUSES
+};
 extern const char *const PAYMENT_STATUS_NAME[PAYMENT_STATUSES];
 bool payment_status_parse(const char *s, size_t n, enum payment_status *ret);
 

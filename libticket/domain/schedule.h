@@ -24,12 +24,12 @@ struct schedule {
 struct seat_plan {
 	atomic_int refs;
 	uint32_t count, mask; /* mask + 1 slots */
-	uint32_t *slot;       /* index + 1; 0: empty */
+	uint32_t *slot;		  /* index + 1; 0: empty */
 	struct seat *seats;
 };
 struct seat_plan *seat_plan_create(struct seat *seats, uint32_t count); /* takes a malloc'd array; one reference */
 struct seat_plan *seat_plan_ref(struct seat_plan *p);
-void seat_plan_unref(struct seat_plan *p); /* NULL is fine */
+void seat_plan_unref(struct seat_plan *p);									 /* NULL is fine */
 int32_t seat_plan_find(const struct seat_plan *p, const struct seat_no *no); /* index, or -1 */
 
 #endif

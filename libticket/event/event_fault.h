@@ -4,7 +4,7 @@
 
 enum event_fault {
 	EVENT_FINE,
-	EVENT_NOT_JSON,        /* not one strict JSON object; also no value at all */
+	EVENT_NOT_JSON,		   /* not one strict JSON object; also no value at all */
 	EVENT_UNKNOWN_VERSION, /* judged before the other fields: another version may have other fields */
 	EVENT_UNKNOWN_TYPE,
 	EVENT_DUPLICATE_FIELD,

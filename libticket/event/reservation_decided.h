@@ -1,5 +1,6 @@
 /* reservation_decided: what the consumer says on reservation.events, version 1 (docs/asyncapi.yaml).
- * `event_id` is derived from the cause (uuid_derived of the payment event's id), so a repeat is recognised. */
+ * `event_id` is derived from the order's number and the type, and `occurred_at_ms` is the time stored with the decision:
+ * every telling of one decision is the same, whichever payment event caused it to be told. */
 #ifndef TK_RESERVATION_DECIDED_H
 #define TK_RESERVATION_DECIDED_H
 

@@ -17,7 +17,7 @@ struct concert {
 struct concerts_list {
 	struct port_call call;
 	int64_t after_id; /* cursor; 0: from the start */
-	unsigned limit;   /* asks for one more, to know whether there is a next page */
+	unsigned limit;	  /* asks for one more, to know whether there is a next page */
 	struct arena *arena;
 	struct concert *items;
 	unsigned count;
@@ -27,7 +27,7 @@ struct schedules_list {
 	struct port_call call;
 	int64_t concert, after_id;
 	int64_t from_ms, to_ms; /* show_at, from inclusive, to exclusive; TIME_NONE: open */
-	int status;             /* enum schedule_status, -1: any */
+	int status;				/* enum schedule_status, -1: any */
 	unsigned limit;
 	struct arena *arena;
 	bool concert_found;

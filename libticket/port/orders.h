@@ -19,7 +19,7 @@
 
 enum ready_verdict {
 	READY_CREATED,
-	READY_AGAIN,     /* the user's READY order for this seat (whatever its number): no second one is made */
+	READY_AGAIN,	 /* the user's READY order for this seat (whatever its number): no second one is made */
 	READY_SEAT_SOLD, /* another's, or the user's own, CONFIRMED reservation */
 	READY_SEAT_HELD, /* another's HELD row or approved order */
 	READY_LIMIT,
@@ -37,28 +37,28 @@ struct order_ready {
 };
 
 enum approve_verdict {
-	APPROVE_DONE,      /* approved now: the event must go out */
-	APPROVE_AGAIN,     /* was approved before, still undecided */
-	APPROVE_PAID,      /* was approved before and is confirmed */
+	APPROVE_DONE,	   /* approved now: the event must go out */
+	APPROVE_AGAIN,	   /* was approved before, still undecided */
+	APPROVE_PAID,	   /* was approved before and is confirmed */
 	APPROVE_REFUSED,   /* failed, cancelled, or its time has run out */
 	APPROVE_NOT_FOUND, /* unknown, or someone else's */
-	APPROVE_BUSY       /* the adapter's own: locked by someone, asked again where waiting harms nobody */
+	APPROVE_BUSY	   /* the adapter's own: locked by someone, asked again where waiting harms nobody */
 };
 struct order_approve {
 	struct port_call call;
 	struct uuid order_no, payment_id, event_id; /* candidates; event_id out: the event's */
-	int64_t user;                               /* 0: anybody's (TICKET_AUTH=off) */
+	int64_t user;								/* 0: anybody's (TICKET_AUTH=off) */
 	char traceparent[TRACEPARENT_TEXT];
 	enum approve_verdict verdict;
 	struct payment_completed event; /* out, when APPROVE_DONE */
-	int64_t rev;                    /* out, when APPROVE_DONE: for the pending mark */
+	int64_t rev;					/* out, when APPROVE_DONE: for the pending mark */
 };
 
 enum fail_verdict { FAIL_DONE, FAIL_AGAIN, FAIL_REFUSED, FAIL_NOT_FOUND };
 struct order_fail {
 	struct port_call call;
 	struct uuid order_no;
-	int64_t user;       /* 0: anybody's */
+	int64_t user;		/* 0: anybody's */
 	const char *reason; /* <= 200 characters, UTF-8 */
 	enum fail_verdict verdict;
 	int64_t owner, schedule; /* out, unless not found */
@@ -82,7 +82,7 @@ struct order_view {
 	int64_t owner, schedule, amount_krw;
 	struct seat_no seat;
 	enum order_status status;
-	char fail_reason[801]; /* "": null; 200 characters */
+	char fail_reason[801];		/* "": null; 200 characters */
 	struct uuid reservation_id; /* nil: null */
 	bool has_payment;
 	enum payment_method method;

@@ -34,7 +34,8 @@ struct outbox_sweep {
 enum { EXPIRE_MAX = 500 };
 struct orders_expire {
 	struct port_call call;
-	int64_t count; /* out: failed now; call again at once when EXPIRE_MAX */
+	int64_t count; /* out: failed now, at most EXPIRE_MAX */
+	bool more;	   /* out: call again at once */
 };
 
 struct outbox_stats {

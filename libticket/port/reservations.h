@@ -21,8 +21,9 @@ struct reservation_confirm {
 	struct port_call call;
 	const struct payment_completed *event;
 	struct uuid reservation_id, payment_id; /* candidates */
-	bool confirmed;                         /* out: committed; false: not decided here */
-	int64_t rev;                            /* out, of the seat's change */
+	bool confirmed;							/* out: committed; false: not decided here */
+	int64_t rev;							/* out, of the seat's change */
+	int64_t decided_ms;						/* out: as a look will say it later */
 };
 
 /* The seat's copy in Redis should say this, unless it knows something newer. */
@@ -36,24 +37,25 @@ struct reservation_look {
 	struct port_call call;
 	const struct payment_completed *event;
 	struct confirmation_facts facts; /* out, all of them; the rest is for settle and for what follows */
-	bool approved;                   /* the order's approved_at is set */
-	struct uuid kept_id, live_id;    /* nil: none */
-	struct uuid reservation_id;      /* of the decided order; nil */
+	bool approved;					 /* the order's approved_at is set */
+	struct uuid kept_id, live_id;	 /* nil: none */
+	struct uuid reservation_id;		 /* of the decided order; nil */
 	enum payment_status kept_status;
 	char fail_reason[201];
 	struct seat_truth truth; /* of the event's seat */
-	int64_t decided_ms;      /* when the order last changed */
+	int64_t decided_ms;		 /* when the order last changed */
 };
 
 struct reservation_settle {
 	struct port_call call;
 	const struct payment_completed *event;
 	const struct reservation_look *seen; /* what must still be so */
-	enum confirmation verdict;           /* CONFIRM, a rejection, or REPEAT: the event's id is only noted */
+	enum confirmation verdict;			 /* CONFIRM, a rejection, or REPEAT: the event's id is only noted */
 	struct uuid reservation_id, payment_id, refund_id; /* candidates */
-	bool done;                                         /* out: committed */
-	struct uuid settled_id;                            /* out, CONFIRM: the reservation (the held row, or the candidate) */
-	struct seat_truth truth;                           /* out, unless REPEAT */
+	bool done;										   /* out: committed */
+	struct uuid settled_id;	 /* out, CONFIRM: the reservation (the held row, or the candidate) */
+	struct seat_truth truth; /* out, unless REPEAT; ... */
+	int64_t decided_ms;		 /* ... as a look will say it later */
 };
 
 struct reservations {

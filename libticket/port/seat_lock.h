@@ -19,13 +19,13 @@
 enum { HOLD_SEATS_MAX = 100 }; /* the limit per user is never larger */
 
 enum hold_verdict {
-	HOLD_PLACED,    /* all seats are the user's; `own[i]` marks those that were so before */
-	HOLD_LIMIT,     /* held + sold would exceed the limit */
-	HOLD_HELD,      /* seats[culprit] is held by someone else, pending, or held in the database */
-	HOLD_SOLD,      /* seats[culprit] is sold */
+	HOLD_PLACED,	/* all seats are the user's; `own[i]` marks those that were so before */
+	HOLD_LIMIT,		/* held + sold would exceed the limit */
+	HOLD_HELD,		/* seats[culprit] is held by someone else, pending, or held in the database */
+	HOLD_SOLD,		/* seats[culprit] is sold */
 	HOLD_NOT_LOADED, /* the copy of sold seats is of another life of the store: load it, then ask again */
-	HOLD_TOO_EARLY,  /* before opens_at_ms, by the store's clock */
-	HOLD_NO_ENTRY    /* the gate: this place is not known to be admitted; ask the queue for why */
+	HOLD_TOO_EARLY,	 /* before opens_at_ms, by the store's clock */
+	HOLD_NO_ENTRY	 /* the gate: this place is not known to be admitted; ask the queue for why */
 };
 
 /* Judged in this order: gate, opening, limit, the seats' states. The gate is the waiting room's of the same store, where
@@ -59,20 +59,22 @@ struct seat_claim {
 	int64_t schedule, user, at_least_ms;
 	struct seat_no seat;
 	struct uuid order_no; /* in: a candidate; out: the hold's order */
-	bool renew;           /* the hold's order has ended (failed): take the candidate instead, without prolonging */
+	struct uuid ended;	  /* an order of this hold that has ended: the candidate takes its place, without prolonging */
 	enum claim_verdict verdict;
-	bool first; /* the candidate was taken */
+	bool first;			  /* the candidate was taken */
 	int64_t remaining_ms; /* of the hold, after prolonging */
 };
 
-/* Compare and delete. Unless `even_if_ordered`, a hold that has been claimed is left: its order must fail first. */
+/* Compare and delete. A hold that has an order is left, since that must fail first; unless it is the one that `ended`. */
 enum release_verdict { RELEASE_DONE, RELEASE_NOT_HELD, RELEASE_NOT_OWNED, RELEASE_ORDERED };
 struct seat_release {
 	struct port_call call;
 	int64_t schedule, user;
 	struct seat_no seat;
-	bool even_if_ordered;
+	struct uuid ended; /* nil: none */
+	bool only_ended;   /* nothing but the hold of that order, or else NOT_HELD */
 	enum release_verdict verdict;
+	struct uuid order_no; /* out: with RELEASE_ORDERED, the order in the way; nil when it is not known */
 };
 
 /* The user's holds of one schedule, by seat number. */
@@ -98,7 +100,8 @@ struct seat_apply {
 	unsigned count;
 	bool finish_load; /* after all are merged, mark `load_schedule` as loaded in this life of the store */
 	int64_t load_schedule;
-	uint32_t load_life; /* what `life` said before the changes were read; another by now: TK_UNAVAILABLE. 0: unchecked */
+	uint32_t
+		load_life; /* what `life` said before the changes were read; another by now: TK_UNAVAILABLE. 0: unchecked */
 };
 
 /* The state of all seats, in pieces that do not block the store; status[i] belongs to plan seat i. */
@@ -108,7 +111,7 @@ struct seat_read {
 	int64_t schedule;
 	const struct seat_plan *plan;
 	uint8_t *status; /* enum seat_status, plan->count of them, the caller's */
-	bool loaded;     /* false: load, then ask again (status is not to be trusted) */
+	bool loaded;	 /* false: load, then ask again (status is not to be trusted) */
 };
 
 struct seat_lock {

@@ -42,6 +42,7 @@ static struct arena_block *pool_take(struct arena_pool *p)
 static void pool_give(struct arena_pool *p, struct arena_block *b)
 {
 	if (!p || b->size != ARENA_BLOCK || p->count >= (p->cap ? p->cap : POOL_CAP)) {
+		if (p) p->freed++;
 		free(b);
 		return;
 	}

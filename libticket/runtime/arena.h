@@ -15,6 +15,7 @@ struct arena_block;
 struct arena_pool {
 	struct arena_block *idle;
 	size_t count, cap; /* blocks kept, at most; 0: 1024 */
+	size_t freed;	   /* blocks given back to malloc; the owner may set it to 0 */
 };
 struct arena {
 	struct arena_pool *pool;

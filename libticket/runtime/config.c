@@ -7,17 +7,17 @@
 #include "runtime/config_table.h"
 #include "runtime/mem.h"
 
-enum { DB_CONNECTIONS_A_SHARD = 4, DB_CONNECTIONS_A_SHARD_MIN = 2 };
+enum { DB_CONNECTIONS_A_SHARD = 4, DB_CONNECTIONS_A_SHARD_MIN = 2, DB_CONNECTIONS_BACKSTAGE = 2 };
 
 const struct setting SETTING[SETTINGS] = {
-#define ROW(t, field, daemon, name, text) .type = t, .who = daemon, .offset = offsetof(struct config, field), \
-	.env = name, .doc = text
-#define SETTING_INT(field, env, dflt, min_, max_, daemon, doc) \
+#define ROW(t, field, daemon, name, text)                                                                              \
+	.type = t, .who = daemon, .offset = offsetof(struct config, field), .env = name, .doc = text
+#define SETTING_INT(field, env, dflt, min_, max_, daemon, doc)                                                         \
 	{ROW(SETTING_IS_INT, field, daemon, env, doc), .dflt_int = dflt, .min = min_, .max = max_},
-#define SETTING_STR(field, env, dflt_, minlen, maxlen, daemon, doc) \
+#define SETTING_STR(field, env, dflt_, minlen, maxlen, daemon, doc)                                                    \
 	{ROW(SETTING_IS_STR, field, daemon, env, doc), .dflt = dflt_, .min = minlen, .max = maxlen},
 #define SETTING_ADDR(field, env, dflt_, daemon, doc) {ROW(SETTING_IS_ADDR, field, daemon, env, doc), .dflt = dflt_},
-#define SETTING_ENUM(field, env, dflt_, words_, daemon, doc) \
+#define SETTING_ENUM(field, env, dflt_, words_, daemon, doc)                                                           \
 	{ROW(SETTING_IS_ENUM, field, daemon, env, doc), .dflt = dflt_, .words = words_},
 #include "runtime/config_rows.h"
 };
@@ -155,14 +155,10 @@ static bool load_row(struct config *c, const struct setting *s, const char *text
 	void *field = setting_field(s, c);
 
 	switch (s->type) {
-	case SETTING_IS_INT:
-		return load_int(s, text, field, why, n);
-	case SETTING_IS_STR:
-		return load_str(s, text, field, why, n);
-	case SETTING_IS_ADDR:
-		return load_addr(s, text, field, why, n);
-	case SETTING_IS_ENUM:
-		return load_enum(s, text, field, why, n);
+	case SETTING_IS_INT: return load_int(s, text, field, why, n);
+	case SETTING_IS_STR: return load_str(s, text, field, why, n);
+	case SETTING_IS_ADDR: return load_addr(s, text, field, why, n);
+	case SETTING_IS_ENUM: return load_enum(s, text, field, why, n);
 	}
 	abort();
 }
@@ -185,8 +181,45 @@ static void fill_dependent(struct config *c)
 	if (c->queue_bypass_per_s < 0) c->queue_bypass_per_s = c->queue_admit_per_s;
 }
 
+/* Apache Kafka's rule for names of topics. */
+static bool is_topic(const char *s)
+{
+	size_t n = strlen(s);
+	return n <= 249 && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == n &&
+		strcmp(s, ".") != 0 && strcmp(s, "..") != 0;
+}
+
+/* Every item of a comma-separated list; none is empty. */
+static bool all_items(const char *list, bool (*ok)(const char *item, size_t n))
+{
+	for (;; list++) {
+		size_t n = strcspn(list, ",");
+		if (!ok(list, n)) return false;
+		list += n;
+		if (!*list) return true;
+	}
+}
+
+static bool is_broker(const char *item, size_t n)
+{
+	const char *colon = memrchr(item, ':', n);
+	size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+	if (colon && (digits == 0 || digits > 5 || colon + 1 + digits != item + n || colon == item)) return false;
+	return n > 0 && memchr(item, ' ', n) == NULL;
+}
+
+/* RFC 6454, section 6.2: scheme://host[:port], nothing behind. */
+static bool is_origin(const char *item, size_t n)
+{
+	size_t scheme = strncmp(item, "http://", 7) == 0 ? 7 : strncmp(item, "https://", 8) == 0 ? 8 : 0;
+	return scheme && n > scheme && strcspn(item + scheme, "/ \t?#") >= n - scheme;
+}
+
 static const char *clash_of_both(const struct config *c)
 {
+	if (!is_topic(c->topic_payment)) return "TICKET_TOPIC_PAYMENT is no name of a Kafka topic";
+	if (!is_topic(c->topic_reservation)) return "TICKET_TOPIC_RESERVATION is no name of a Kafka topic";
+	if (!all_items(c->kafka_brokers, is_broker)) return "TICKET_KAFKA_BROKERS is no list of host:port";
 	if (!c->queue_secret && !c->jwt_secret) return "TICKET_QUEUE_SECRET or TICKET_JWT_SECRET is required";
 	if (strcmp(c->topic_payment, c->topic_reservation) == 0) {
 		return "TICKET_TOPIC_RESERVATION must not be the topic of TICKET_TOPIC_PAYMENT";
@@ -197,9 +230,12 @@ static const char *clash_of_both(const struct config *c)
 static const char *clash_of_api(const struct config *c)
 {
 	if (c->auth == AUTH_JWT && !c->jwt_secret) return "TICKET_JWT_SECRET is required with TICKET_AUTH=jwt";
+	if (c->cors_origins && !all_items(c->cors_origins, is_origin)) return "TICKET_CORS_ORIGINS is no list of origins";
+	if (c->hold_store == HOLD_STORE_DB) return "TICKET_HOLD_STORE=db is not built yet: use redis";
+	if (c->queue_url && strncmp(c->queue_url, "http://", 7) != 0) return "TICKET_QUEUE_URL is no http:// address";
 	if (c->role == ROLE_BOOKING && !c->queue_url) return "TICKET_QUEUE_URL is required with TICKET_ROLE=booking";
-	if (c->database_connections < DB_CONNECTIONS_A_SHARD_MIN * c->http_shards) {
-		return "TICKET_DATABASE_CONNECTIONS must be at least 2 for each of TICKET_HTTP_SHARDS";
+	if (c->database_connections < DB_CONNECTIONS_A_SHARD_MIN * c->http_shards + DB_CONNECTIONS_BACKSTAGE) {
+		return "TICKET_DATABASE_CONNECTIONS must be at least 2 for each of TICKET_HTTP_SHARDS, and 2 for the jobs";
 	}
 	return NULL;
 }
@@ -226,8 +262,8 @@ static const char *text_of(const struct setting *s, enum config_daemon who, cons
 	return text && *text ? text : NULL;
 }
 
-static bool load_rows(struct config *c, enum config_daemon who, const char *(*getenv_)(const char *), char *why,
-                      size_t n)
+static bool load_rows(
+	struct config *c, enum config_daemon who, const char *(*getenv_)(const char *), char *why, size_t n)
 {
 	for (int i = 0; i < SETTINGS; i++) {
 		if (!load_row(c, &SETTING[i], text_of(&SETTING[i], who, getenv_), why, n)) return false;

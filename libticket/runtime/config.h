@@ -36,7 +36,7 @@ struct config {
 enum config_daemon { FOR_API = 1, FOR_CONSUMER = 2, FOR_BOTH = 3 };
 
 /* On failure: false and one line without newline in `why` that names the setting. Checks rows
- * and what lies between rows (a secret is required with AUTH=jwt, connections >= 2 a shard,
+ * and what lies between rows (a secret is required with AUTH=jwt, connections >= 2 a shard and 2 for the jobs,
  * TICKET_QUEUE_URL with ROLE=booking). Rows with default 0 that depend on others are filled:
  * http_shards (cores), database_connections (4 a shard), queue_redis_url (redis_url),
  * queue_bypass_per_s (admission rate). `getenv_` is injected for tests (NULL: getenv). */

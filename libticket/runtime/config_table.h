@@ -12,8 +12,8 @@ struct setting {
 	enum config_daemon who;
 	size_t offset; /* of the field in struct config */
 	const char *env, *doc;
-	const char *dflt;  /* strings, addresses, words; NULL: not set */
-	const char *words; /* enums: "a|b|c" */
+	const char *dflt;			/* strings, addresses, words; NULL: not set */
+	const char *words;			/* enums: "a|b|c" */
 	int64_t dflt_int, min, max; /* integers; strings: bounds of the length */
 };
 enum config_row {
@@ -30,7 +30,10 @@ enum config_row {
 };
 extern const struct setting SETTING[SETTINGS];
 
-static inline void *setting_field(const struct setting *s, const struct config *c) { return (char *)c + s->offset; }
+static inline void *setting_field(const struct setting *s, const struct config *c)
+{
+	return (char *)c + s->offset;
+}
 const char *setting_word(const char *words, int index, int *ret_len); /* NULL: no such word */
 bool setting_is_secret(const struct setting *s);
 

@@ -38,18 +38,12 @@ static void put_bounds(struct wrap *w, const struct setting *s)
 	long long min = s->min, max = s->max;
 
 	switch (s->type) {
-	case SETTING_IS_INT:
-		snprintf(text, sizeof text, "[%lld; %lld to %lld]", (long long)s->dflt_int, min, max);
-		break;
+	case SETTING_IS_INT: snprintf(text, sizeof text, "[%lld; %lld to %lld]", (long long)s->dflt_int, min, max); break;
 	case SETTING_IS_STR:
 		snprintf(text, sizeof text, "[%s; %lld to %lld bytes]", s->dflt ? s->dflt : "unset", min, max);
 		break;
-	case SETTING_IS_ADDR:
-		snprintf(text, sizeof text, "[%s]", s->dflt);
-		break;
-	case SETTING_IS_ENUM:
-		snprintf(text, sizeof text, "[%s; one of %s]", s->dflt, s->words);
-		break;
+	case SETTING_IS_ADDR: snprintf(text, sizeof text, "[%s]", s->dflt); break;
+	case SETTING_IS_ENUM: snprintf(text, sizeof text, "[%s; one of %s]", s->dflt, s->words); break;
 	}
 	put_words(w, text);
 }
@@ -130,15 +124,9 @@ static void print_value(FILE *out, const struct setting *s, const void *field)
 	int len;
 
 	switch (s->type) {
-	case SETTING_IS_INT:
-		fprintf(out, "%lld", (long long)*(const int64_t *)field);
-		break;
-	case SETTING_IS_STR:
-		print_str(out, s, *(char *const *)field);
-		break;
-	case SETTING_IS_ADDR:
-		print_addr(out, field);
-		break;
+	case SETTING_IS_INT: fprintf(out, "%lld", (long long)*(const int64_t *)field); break;
+	case SETTING_IS_STR: print_str(out, s, *(char *const *)field); break;
+	case SETTING_IS_ADDR: print_addr(out, field); break;
 	case SETTING_IS_ENUM:
 		word = setting_word(s->words, *(const int *)field, &len);
 		fprintf(out, "%.*s", word ? len : 0, word ? word : "");

@@ -16,10 +16,10 @@
 enum tk_kind {
 	TK_OK = 0,
 	TK_UNAVAILABLE, /* a server is away, or too much is under way; nothing was done */
-	TK_UNCERTAIN,   /* the write may or may not have happened: repeat idempotently */
-	TK_INVALID,     /* the data itself is refused (SQLSTATE 22xxx, 23514, ...) */
-	TK_CONFLICT,    /* a unique constraint decided against us */
-	TK_INTERNAL,    /* a bug: ours, or a schema that does not fit */
+	TK_UNCERTAIN,	/* the write may or may not have happened: repeat idempotently */
+	TK_INVALID,		/* the data itself is refused (SQLSTATE 22xxx, 23514, ...) */
+	TK_CONFLICT,	/* a unique constraint decided against us */
+	TK_INTERNAL,	/* a bug: ours, or a schema that does not fit */
 	TK_KINDS
 };
 
@@ -41,7 +41,10 @@ extern const struct tk_kind_row TK_KIND[TK_KINDS];
 #define TK_ERR(k, w) ((struct tk_err){(k), __FILE_NAME__ ":" TK_STR(__LINE__), (w)})
 #define TK_NONE ((struct tk_err){TK_OK, 0, 0})
 
-static inline bool tk_failed(struct tk_err e) { return e.kind != TK_OK; }
+static inline bool tk_failed(struct tk_err e)
+{
+	return e.kind != TK_OK;
+}
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - __builtin_offsetof(type, member)))
 

@@ -23,14 +23,14 @@ struct flow;
 struct flow_step {
 	const char *name;
 	void (*ask)(struct flow *f); /* NULL: nothing to ask, `got` follows at once */
-	int (*got)(struct flow *f);  /* next row, or FLOW_END; the reply's error is f->err */
+	int (*got)(struct flow *f);	 /* next row, or FLOW_END; the reply's error is f->err */
 };
 
 struct flow {
 	const struct flow_step *steps;
 	void (*done)(struct flow *f);
 	struct tk_err err; /* of the last wake */
-	int at;            /* the row under way */
+	int at;			   /* the row under way */
 	bool running, woken;
 };
 
@@ -43,9 +43,12 @@ void flow_wake(struct flow *f, struct tk_err err);
 struct port_call {
 	struct flow *flow;
 	struct port_call *next; /* the adapter's, while under way */
-	int64_t deadline_ms;    /* the adapter's, on the loop's monotonic clock */
+	int64_t deadline_ms;	/* the adapter's, on the loop's monotonic clock */
 };
 
-static inline void port_answer(struct port_call *c, struct tk_err err) { flow_wake(c->flow, err); }
+static inline void port_answer(struct port_call *c, struct tk_err err)
+{
+	flow_wake(c->flow, err);
+}
 
 #endif

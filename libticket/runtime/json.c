@@ -7,8 +7,17 @@
 
 /* 0: stands for itself; 1: \u00XX; 2: starts a sequence beyond ASCII; else the letter behind the backslash. */
 static const unsigned char ESCAPE[256] = {
-	[0x00 ... 0x07] = 1, ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', [0x0b] = 1, ['\f'] = 'f', ['\r'] = 'r',
-	[0x0e ... 0x1f] = 1, ['"'] = '"', ['\\'] = '\\', [0x80 ... 0xff] = 2,
+	[0x00 ... 0x07] = 1,
+	['\b'] = 'b',
+	['\t'] = 't',
+	['\n'] = 'n',
+	[0x0b] = 1,
+	['\f'] = 'f',
+	['\r'] = 'r',
+	[0x0e ... 0x1f] = 1,
+	['"'] = '"',
+	['\\'] = '\\',
+	[0x80 ... 0xff] = 2,
 };
 
 static bool continues(const unsigned char *s, size_t n)
@@ -26,9 +35,9 @@ static size_t utf8_length(const unsigned char *s, size_t n)
 	size_t len = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
 
 	if (first < 0xc2 || first > 0xf4 || n < len) return 0;
-	if (first == 0xe0) low = 0xa0;  /* overlong */
+	if (first == 0xe0) low = 0xa0;	/* overlong */
 	if (first == 0xed) high = 0x9f; /* surrogates */
-	if (first == 0xf0) low = 0x90;  /* overlong */
+	if (first == 0xf0) low = 0x90;	/* overlong */
 	if (first == 0xf4) high = 0x8f; /* beyond U+10FFFF */
 	if (s[1] < low || s[1] > high) return 0;
 	return continues(s + 2, len - 2) ? len : 0;
@@ -41,17 +50,13 @@ static size_t put_escaped(struct buf *b, const unsigned char *s, size_t n)
 	size_t len;
 
 	switch (how) {
-	case 1:
-		buf_printf(b, "\\u%04x", *s);
-		return 1;
+	case 1: buf_printf(b, "\\u%04x", *s); return 1;
 	case 2:
 		len = utf8_length(s, n);
 		if (len) buf_put(b, s, len);
 		else buf_puts(b, "\xef\xbf\xbd");
 		return len ? len : 1;
-	default:
-		buf_put(b, (char[]){'\\', (char)how}, 2);
-		return 1;
+	default: buf_put(b, (char[]){'\\', (char)how}, 2); return 1;
 	}
 }
 

@@ -19,7 +19,10 @@ const struct log_event_row LOG_EVENT_ROW[LOG_EVENTS] = {
 };
 
 static const char *const LEVEL[] = {
-	[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error",
+	[LOG_DEBUG] = "debug",
+	[LOG_INFO] = "info",
+	[LOG_WARN] = "warn",
+	[LOG_ERROR] = "error",
 };
 
 static const char *program = "ticket";

@@ -36,7 +36,10 @@ struct log_field {
 	int64_t i;
 };
 /* A function, so that an array as the value is no "always true" to the compiler. */
-static inline const char *log_text(const char *s) { return s ? s : ""; }
+static inline const char *log_text(const char *s)
+{
+	return s ? s : "";
+}
 #define LF_S(k, v) ((struct log_field){(k), log_text(v), 0})
 #define LF_I(k, v) ((struct log_field){(k), NULL, (int64_t)(v)})
 #define LF_ERR(e) LF_S("error", TK_KIND[(e).kind].name), LF_S("what", (e).what), LF_S("where", (e).where)

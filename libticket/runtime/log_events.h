@@ -11,6 +11,10 @@ LOG_EVENT(request_failed, LOG_ERROR, "a request ended in a 5xx; fields: route, s
 LOG_EVENT(statement_failed, LOG_ERROR, "PostgreSQL refused a statement: statement, sqlstate")
 LOG_EVENT(job_failed, LOG_WARN, "a background job could not do its round; it tries again")
 LOG_EVENT(event_parked, LOG_WARN, "an event went to the dead letters; fields: reason, partition, offset")
+LOG_EVENT(letter_truncated, LOG_WARN,
+	"Kafka refused a dead letter for its size; it goes without its value; fields: partition, offset, bytes")
+LOG_EVENT(
+	letter_lost, LOG_ERROR, "Kafka refused even a dead letter without content; the event is at: partition, offset")
 LOG_EVENT(batch_retried, LOG_WARN, "a batch of events is tried again after a failure")
 LOG_EVENT(partitions_assigned, LOG_INFO, "the group gave partitions to this consumer")
 LOG_EVENT(partitions_revoked, LOG_INFO, "the group took partitions away")

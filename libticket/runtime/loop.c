@@ -23,7 +23,7 @@ struct loop {
 	struct timer_heap timers;
 	TAILQ_HEAD(, hook) hooks;
 	struct hook *next_hook; /* the one to call next, while they are called */
-	int fetched, at;        /* events[at..fetched) are still to be delivered */
+	int fetched, at;		/* events[at..fetched) are still to be delivered */
 	struct epoll_event events[EVENTS];
 };
 

@@ -21,9 +21,9 @@ struct watch {
 	uint32_t events;
 	void (*ready)(struct watch *w, uint32_t events);
 };
-int watch_add(struct loop *l, struct watch *w);                     /* -1: errno */
+int watch_add(struct loop *l, struct watch *w);						/* -1: errno */
 int watch_change(struct loop *l, struct watch *w, uint32_t events); /* no system call when equal */
-void watch_remove(struct loop *l, struct watch *w);                 /* safe inside any callback; before close() */
+void watch_remove(struct loop *l, struct watch *w);					/* safe inside any callback; before close() */
 
 /* A one-shot timer in a binary heap; arming an armed one moves it. Zero-initialise.
  * Equal ones fire in the order they were armed. One armed by a timer fires in the next turn at the earliest. */
@@ -59,14 +59,14 @@ struct mailbox {
 	struct watch watch; /* the eventfd */
 };
 int mailbox_init(struct mailbox *b, struct loop *l, void *ctx); /* -1: errno */
-void mailbox_finish(struct mailbox *b);                         /* senders have ended; delivers what is left */
-void mailbox_post(struct mailbox *b, struct mail *m);           /* any thread; order per sender kept */
+void mailbox_finish(struct mailbox *b);							/* senders have ended; delivers what is left */
+void mailbox_post(struct mailbox *b, struct mail *m);			/* any thread; order per sender kept */
 
 struct loop *loop_create(void); /* NULL: errno */
 void loop_destroy(struct loop *l);
-void loop_run(struct loop *l);            /* until loop_stop, also one from before; may run again after it */
+void loop_run(struct loop *l);				/* until loop_stop, also one from before; may run again after it */
 void loop_turn(struct loop *l, int max_ms); /* one turn, sleeping at most max_ms; for tests */
-void loop_stop(struct loop *l);           /* any thread, also a signal handler */
+void loop_stop(struct loop *l);				/* any thread, also a signal handler */
 int64_t loop_now_ms(const struct loop *l);
 int64_t loop_now_us(void); /* monotonic, a fresh reading */
 

@@ -22,7 +22,7 @@ enum metric {
 	METRICS
 };
 enum { METRIC_BUCKETS = 16, METRIC_VALUES_MAX = 8 }; /* bounds; +Inf comes on top */
-extern const double METRIC_BOUND_S[METRIC_BUCKETS];  /* .001 .0025 .005 .01 .025 .05 .075 .1 .25 .5 .75 1 2.5 5 7.5 10 */
+extern const double METRIC_BOUND_S[METRIC_BUCKETS]; /* .001 .0025 .005 .01 .025 .05 .075 .1 .25 .5 .75 1 2.5 5 7.5 10 */
 
 struct histogram {
 	uint64_t bucket[METRIC_BUCKETS + 1]; /* not cumulative */
@@ -32,8 +32,8 @@ struct histogram {
 void histogram_observe(struct histogram *h, int64_t us);
 void histogram_add(struct histogram *to, const struct histogram *from); /* sums sheets up; `to` is private */
 
-struct metrics_sheet; /* one a thread */
-struct metrics_sheet *metrics_sheet_create(void); /* registers itself */
+struct metrics_sheet;																	   /* one a thread */
+struct metrics_sheet *metrics_sheet_create(void);										   /* registers itself */
 void metrics_add(struct metrics_sheet *s, enum metric m, unsigned value_index, int64_t n); /* gauges may go down */
 void metrics_observe(struct metrics_sheet *s, enum metric m, unsigned value_index, int64_t us);
 

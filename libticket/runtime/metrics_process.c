@@ -51,15 +51,19 @@ static void put_stat(struct metrics_out *o)
 	const char *rest = strrchr(read_file("/proc/self/stat", text, sizeof text), ')');
 	long long threads, start_ticks, bytes, pages, boot = boot_time_s();
 
-	if (!rest || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %lld %*d"
-	                    " %lld %lld %lld", &threads, &start_ticks, &bytes, &pages) != 4) return;
+	if (!rest ||
+		sscanf(rest,
+			") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %lld %*d"
+			" %lld %lld %lld",
+			&threads, &start_ticks, &bytes, &pages) != 4)
+		return;
 	put(o, "process_threads", METRIC_GAUGE, "Threads of the process", (double)threads);
 	put(o, "process_virtual_memory_bytes", METRIC_GAUGE, "Virtual memory", (double)bytes);
 	put(o, "process_resident_memory_bytes", METRIC_GAUGE, "Resident memory",
-	    (double)pages * (double)sysconf(_SC_PAGESIZE));
+		(double)pages * (double)sysconf(_SC_PAGESIZE));
 	if (boot == 0) return;
 	put(o, "process_start_time_seconds", METRIC_GAUGE, "When the process started, in seconds since 1970",
-	    (double)boot + (double)start_ticks / (double)sysconf(_SC_CLK_TCK));
+		(double)boot + (double)start_ticks / (double)sysconf(_SC_CLK_TCK));
 }
 
 static long count_entries(const char *path)
@@ -99,7 +103,7 @@ static void put_cpu(struct metrics_out *o)
 
 	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) != 0) return;
 	put(o, "process_cpu_seconds_total", METRIC_COUNTER, "User and system CPU time",
-	    (double)t.tv_sec + (double)(t.tv_nsec / 1000) / 1e6);
+		(double)t.tv_sec + (double)(t.tv_nsec / 1000) / 1e6);
 }
 
 void metrics_process(struct metrics_out *o)

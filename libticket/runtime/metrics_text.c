@@ -8,17 +8,49 @@
 #include "runtime/metrics.h"
 
 static const char *const TYPE[] = {
-	[METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram",
+	[METRIC_COUNTER] = "counter",
+	[METRIC_GAUGE] = "gauge",
+	[METRIC_HISTOGRAM] = "histogram",
 };
 
 /* OpenMetrics wants the bounds as floats; the older text has them as everybody writes them. */
 static const char *const LE[METRIC_BUCKETS + 1] = {
-	"0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "7.5", "10",
+	"0.001",
+	"0.0025",
+	"0.005",
+	"0.01",
+	"0.025",
+	"0.05",
+	"0.075",
+	"0.1",
+	"0.25",
+	"0.5",
+	"0.75",
+	"1",
+	"2.5",
+	"5",
+	"7.5",
+	"10",
 	"+Inf",
 };
 static const char *const LE_OPENMETRICS[METRIC_BUCKETS + 1] = {
-	"0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1.0", "2.5", "5.0",
-	"7.5", "10.0", "+Inf",
+	"0.001",
+	"0.0025",
+	"0.005",
+	"0.01",
+	"0.025",
+	"0.05",
+	"0.075",
+	"0.1",
+	"0.25",
+	"0.5",
+	"0.75",
+	"1.0",
+	"2.5",
+	"5.0",
+	"7.5",
+	"10.0",
+	"+Inf",
 };
 
 /* OpenMetrics names a counter's family without the _total of its samples. */
@@ -77,8 +109,8 @@ static void put_number(struct buf *b, double v)
 }
 
 /* `more` follows the labels within the same braces; NULL: nothing does. */
-static void put_sample(struct metrics_out *o, const char *name, const char *suffix, const char *labels,
-                       const char *more, double v)
+static void put_sample(
+	struct metrics_out *o, const char *name, const char *suffix, const char *labels, const char *more, double v)
 {
 	struct buf *b = o->buf;
 

@@ -20,7 +20,7 @@ struct timer_heap {
 };
 void timer_heap_arm(struct timer_heap *h, struct timer *t, int64_t due_ms);
 void timer_heap_stop(struct timer_heap *h, struct timer *t);
-int64_t timer_heap_due(const struct timer_heap *h); /* of the earliest; INT64_MAX: none */
+int64_t timer_heap_due(const struct timer_heap *h);	  /* of the earliest; INT64_MAX: none */
 uint64_t timer_heap_mark(const struct timer_heap *h); /* what is armed from now on is after it */
 /* A due one that was armed before the mark, or NULL. */
 struct timer *timer_heap_take(struct timer_heap *h, int64_t now_ms, uint64_t mark);

@@ -4,6 +4,25 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
+enum { POOL_WORDS = 32 }; /* 256 bytes: getrandom gives so many whole, whatever signals come */
+
+/* A system call for each id would cost more than all the rest of it. Never given twice, nor kept. */
+static uint64_t random_bits(void)
+{
+	static _Thread_local struct {
+		uint64_t word[POOL_WORDS];
+		unsigned left;
+	} pool;
+
+	if (!pool.left) {
+		if (getrandom(pool.word, sizeof pool.word, 0) != (ssize_t)sizeof pool.word) abort();
+		pool.left = POOL_WORDS;
+	}
+	uint64_t bits = pool.word[--pool.left];
+	pool.word[pool.left] = 0;
+	return bits;
+}
+
 static void put_random(struct uuid *u, uint64_t bits)
 {
 	for (int i = 15; i >= 8; i--, bits >>= 8) u->b[i] = (uint8_t)bits;
@@ -13,13 +32,11 @@ static void put_random(struct uuid *u, uint64_t bits)
 struct uuid uuid_v7(int64_t unix_ms, unsigned tag)
 {
 	struct uuid u;
-	uint64_t bits;
 
-	if (getrandom(&bits, sizeof bits, 0) != (ssize_t)sizeof bits) abort();
 	for (int i = 0; i < 6; i++) u.b[i] = (uint8_t)((uint64_t)unix_ms >> (40 - 8 * i));
 	u.b[6] = (uint8_t)(0x70 | (tag >> 8 & 0xf));
 	u.b[7] = (uint8_t)tag;
-	put_random(&u, bits);
+	put_random(&u, random_bits());
 	return u;
 }
 

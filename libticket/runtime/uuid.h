@@ -20,7 +20,14 @@ struct uuid uuid_v7(int64_t unix_ms, unsigned tag);
 struct uuid uuid_derived(struct uuid cause, unsigned salt);
 void uuid_text(char out[UUID_TEXT], const struct uuid *u);
 bool uuid_parse(const char *s, size_t n, struct uuid *ret); /* 36 chars, hex in either case, any version */
-static inline bool uuid_is_nil(const struct uuid *u) { static const struct uuid nil; return memcmp(u, &nil, 16) == 0; }
-static inline bool uuid_equal(const struct uuid *a, const struct uuid *b) { return memcmp(a, b, 16) == 0; }
+static inline bool uuid_is_nil(const struct uuid *u)
+{
+	static const struct uuid nil;
+	return memcmp(u, &nil, 16) == 0;
+}
+static inline bool uuid_equal(const struct uuid *a, const struct uuid *b)
+{
+	return memcmp(a, b, 16) == 0;
+}
 
 #endif

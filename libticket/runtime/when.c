@@ -5,7 +5,7 @@
 #define MS_PER_DAY ((int64_t)86400000)
 #define PG_EPOCH_MS ((int64_t)946684800000) /* 2000-01-01 UTC */
 #define FIRST_MS ((int64_t)-62167219200000) /* 0000-01-01 */
-#define LAST_MS ((int64_t)253402300799999)  /* 9999-12-31T23:59:59.999 */
+#define LAST_MS ((int64_t)253402300799999)	/* 9999-12-31T23:59:59.999 */
 
 struct civil {
 	int year, month, day;

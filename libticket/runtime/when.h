@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TIME_NONE INT64_MIN     /* SQL NULL */
-#define TIME_FOREVER INT64_MAX  /* SQL infinity */
-enum { WHEN_TEXT = 25 };        /* "2026-11-21T20:00:00.000Z" and NUL */
+#define TIME_NONE INT64_MIN	   /* SQL NULL */
+#define TIME_FOREVER INT64_MAX /* SQL infinity */
+enum { WHEN_TEXT = 25 };	   /* "2026-11-21T20:00:00.000Z" and NUL */
 
 void when_text(char out[WHEN_TEXT], int64_t unix_ms);
 bool when_parse(const char *s, size_t n, int64_t *ret_unix_ms); /* RFC 3339, any offset, years 1970..9999 */

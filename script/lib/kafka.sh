@@ -2,6 +2,8 @@
 # A real Apache Kafka (KRaft, one broker), its jars fetched once by Maven and shared by every run folder.
 
 PARTITIONS=24
+# The broker counts a payment's bytes compressed, with others or alone; as a dead letter it comes alone, with headers.
+LETTER_MAX_BYTES=$((16 << 20))
 
 # A cached thing is made under another name and then renamed, so whoever looks sees all of it or nothing.
 kafka_fetch() {
@@ -57,8 +59,9 @@ kafka_topics() {
   local rc=0 out
   # Nobody at home: not worth a question of 5 s.
   port_open "$TICKET_KAFKA_PORT" || return 1
-  out=$("$KAFKA_TOPICS" "127.0.0.1:$TICKET_KAFKA_PORT" "$TICKET_TOPIC_PAYMENT:$PARTITIONS" "$TICKET_TOPIC_PAYMENT.dlq:1" \
-    "$TICKET_TOPIC_RESERVATION:$PARTITIONS" 2>"$RUN/log/topics.log") || rc=$?
+  out=$("$KAFKA_TOPICS" "127.0.0.1:$TICKET_KAFKA_PORT" "$TICKET_TOPIC_PAYMENT:$PARTITIONS" \
+    "$TICKET_TOPIC_PAYMENT.dlq:1:max.message.bytes=$LETTER_MAX_BYTES" "$TICKET_TOPIC_RESERVATION:$PARTITIONS" \
+    2>"$RUN/log/topics.log") || rc=$?
   MADE+=$out
   [ "$rc" != 2 ] || die "$(<"$RUN/log/topics.log")"
   return "$rc"

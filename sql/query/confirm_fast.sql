@@ -2,8 +2,10 @@
 -- as the event says, the seat free. Whatever differs in any way is not returned, and is decided with care
 -- (confirm_facts, then confirm_settle, confirm_reject or confirm_note).
 --
--- Waits for no order (SKIP LOCKED), and inserts in the order of the arrays (by seat), so that two batches can't wait
--- for each other in a ring. The kept payment is looked up only where it decides: an approved order has one.
+-- Waits for no order (SKIP LOCKED). Leaves a seat alone whose live row is just being given up: the INSERT would wait for
+-- that with a revision drawn before, older than the row's end, and the copy in Redis would stay free. Inserts in the
+-- order of the arrays (by seat), so that two batches can't wait for each other in a ring.
+-- The kept payment is looked up only where it decides: an approved order has one.
 -- The plain inserts into payment and inbox are guards: a violation undoes the statement, the batch is repeated singly.
 -- CASE keeps the comparisons away from the indexes on users and seats: an order is found by its number.
 WITH event AS (
@@ -20,6 +22,8 @@ WITH event AS (
         WHERE o.order_no = e.order_no
             AND CASE WHEN o.status = 'READY' AND o.user_id = e.user_id AND o.schedule_id = e.schedule_id
                           AND o.seat_no = e.seat_no AND o.amount = e.amount
+                          AND (SELECT r.active FROM reservation r WHERE r.schedule_id = e.schedule_id
+                               AND r.seat_no = e.seat_no AND r.active = 1) IS NULL
                      THEN CASE WHEN e.by_points
                                THEN (SELECT p.method || p.status FROM payment p
                                      WHERE p.order_no = o.order_no AND p.status <> 'FAILED') = 'POINTAPPROVED'
@@ -47,4 +51,4 @@ WITH event AS (
     INSERT INTO payment (id, order_no, user_id, amount, method, status, event_id)
     SELECT payment_id, order_no, user_id, amount, 'CARD', 'APPROVED', event_id FROM won WHERE to_charge
 )
-SELECT place, rev FROM won
+SELECT place, rev, now() FROM won

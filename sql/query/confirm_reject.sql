@@ -71,4 +71,4 @@ WITH event AS (
 ), noted AS (
     INSERT INTO inbox (event_id, order_no, outcome) SELECT event_id, order_no, 'REJECTED' FROM able
 )
-SELECT a.place, w.rev, w.user_id, w.status FROM able a LEFT JOIN won w ON w.id = a.winner_id
+SELECT a.place, w.rev, w.user_id, w.status, now() FROM able a LEFT JOIN won w ON w.id = a.winner_id

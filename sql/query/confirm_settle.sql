@@ -31,7 +31,11 @@ WITH event AS (
                      THEN r.status = 'HELD' OR r.order_no IS NULL OR r.order_no = e.order_no
                      ELSE r.status = 'HELD' AND r.expires_at <= now() END
         FOR UPDATE) r ON true
-    WHERE e.live_id IS NULL OR r.own IS NOT NULL
+    -- A live row that is being given up would be waited for by the INSERT, after its revision was drawn: look again.
+    WHERE CASE WHEN e.live_id IS NULL
+               THEN (SELECT s.active FROM reservation s WHERE s.schedule_id = e.schedule_id AND s.seat_no = e.seat_no
+                     AND s.active = 1) IS NULL
+               ELSE r.own IS NOT NULL END
     ORDER BY place
 ), outlived AS (
     UPDATE reservation r SET status = 'EXPIRED', active = NULL, rev = nextval('seat_rev'), updated_at = now()
@@ -65,4 +69,4 @@ WITH event AS (
     INSERT INTO inbox (event_id, order_no, outcome, reservation_id)
     SELECT event_id, order_no, 'CONFIRMED', id FROM won
 )
-SELECT place, id, rev FROM won
+SELECT place, id, rev, now() FROM won

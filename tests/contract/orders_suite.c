@@ -42,7 +42,7 @@ static struct order_ready ready_call(int64_t user, int64_t schedule, const char 
 		.amount_krw = PRICE,
 		.remaining_ms = HOLD_MS,
 		.limit = LIMIT,
-		.verdict = (enum ready_verdict)-1,
+		.verdict = (enum ready_verdict) - 1,
 	};
 }
 
@@ -77,7 +77,7 @@ static struct order_approve approve_call(struct uuid order_no, int64_t user)
 		.payment_id = some_uuid(),
 		.event_id = some_uuid(),
 		.user = user,
-		.verdict = (enum approve_verdict)-1,
+		.verdict = (enum approve_verdict) - 1,
 	};
 	memcpy(p.traceparent, TRACE, sizeof TRACE);
 	return p;
@@ -101,7 +101,7 @@ static enum approve_verdict approve_verdict(struct orders_world *w, struct uuid 
 
 static struct order_fail ask_fail(struct orders_world *w, struct uuid order_no, int64_t user, const char *reason)
 {
-	struct order_fail f = {.order_no = order_no, .user = user, .reason = reason, .verdict = (enum fail_verdict)-1};
+	struct order_fail f = {.order_no = order_no, .user = user, .reason = reason, .verdict = (enum fail_verdict) - 1};
 	struct asker a;
 	asker_init(&a, &f.call);
 	(w->orders->fail)(w->orders, &f);
@@ -114,7 +114,7 @@ static struct order_fail ask_fail(struct orders_world *w, struct uuid order_no, 
 static enum unready_verdict ask_unready(struct orders_world *w, int64_t user, int64_t schedule, const char *no)
 {
 	struct order_unready u = {
-		.user = user, .schedule = schedule, .seat = seat(no), .verdict = (enum unready_verdict)-1};
+		.user = user, .schedule = schedule, .seat = seat(no), .verdict = (enum unready_verdict) - 1};
 	struct asker a;
 	asker_init(&a, &u.call);
 	w->orders->unready(w->orders, &u);
@@ -245,6 +245,17 @@ static void a_held_row_whose_time_ran_out_refuses_nobody(void **state)
 	assert_int_equal(ready_verdict(w, fresh(w), schedule, "A-1"), READY_CREATED);
 }
 
+static void a_held_row_without_an_end_is_live(void **state)
+{
+	struct orders_world *w = *state;
+	int64_t owner = fresh(w), schedule = fresh(w);
+	char no[] = "A-1";
+	for (int i = 0; i < LIMIT; i++, no[2]++) w->held(w, owner, schedule, no, HELD_FOR_EVER);
+	assert_int_equal(ready_verdict(w, fresh(w), schedule, "A-1"), READY_SEAT_HELD);
+	assert_int_equal(ready_verdict(w, owner, schedule, "A-1"), READY_CREATED);
+	assert_int_equal(ready_verdict(w, owner, schedule, "A-9"), READY_LIMIT);
+}
+
 static void only_an_approved_order_keeps_others_off_the_seat(void **state)
 {
 	struct orders_world *w = *state;
@@ -274,6 +285,32 @@ static void the_limit_counts_orders_and_seats_once_each(void **state)
 	assert_int_equal(ready_verdict(w, user, fresh(w), "A-5"), READY_CREATED); /* another schedule */
 	w->run_out(w, &last);
 	assert_int_equal(ready_verdict(w, user, schedule, "A-5"), READY_CREATED);
+}
+
+/* In whatever statements they travel. */
+static void the_limit_counts_orders_that_are_made_at_once(void **state)
+{
+	enum { SEATS = 9 };
+	struct orders_world *w = *state;
+	int64_t user = fresh(w), schedule = fresh(w);
+	struct order_ready r[SEATS];
+	struct asker a[SEATS];
+	int created = 0;
+	char no[] = "A-1";
+	an_order(w, user, schedule, "A-0");
+	for (int i = 0; i < SEATS; i++, no[2]++) {
+		r[i] = ready_call(user, schedule, no);
+		asker_init(&a[i], &r[i].call);
+		w->orders->ready(w->orders, &r[i]);
+	}
+	for (int i = 0; i < SEATS; i++) {
+		assert_true(asker_wait(&a[i], w->loop));
+		assert_int_equal(a[i].err.kind, TK_OK);
+		created += r[i].verdict == READY_CREATED;
+		assert_true(r[i].verdict == READY_CREATED || r[i].verdict == READY_LIMIT);
+	}
+	assert_int_equal(created, LIMIT - 1);
+	assert_int_equal(w->orders_of(w, user), LIMIT);
 }
 
 static void a_number_that_has_ended_says_so(void **state)
@@ -517,7 +554,9 @@ int orders_suite(struct orders_world *w)
 		TEST(a_seat_held_in_the_database_is_its_holders),
 		TEST(a_held_row_whose_time_ran_out_refuses_nobody),
 		TEST(only_an_approved_order_keeps_others_off_the_seat),
+		TEST(a_held_row_without_an_end_is_live),
 		TEST(the_limit_counts_orders_and_seats_once_each),
+		TEST(the_limit_counts_orders_that_are_made_at_once),
 		TEST(a_number_that_has_ended_says_so),
 		TEST(an_approval_is_one_payment_one_event),
 		TEST(approving_again_tells_the_same_event),

@@ -6,13 +6,16 @@
 #include "port/orders.h"
 
 struct loop;
+#define HELD_FOR_EVER INT64_MAX
+
 struct orders_world {
 	struct orders *orders;
 	struct loop *loop; /* turned until a call is answered */
 	int64_t next_id;   /* users and schedules that no test has used */
 	/* The order's time has run out. */
 	void (*run_out)(struct orders_world *, const struct uuid *order_no);
-	/* A live reservation: HELD for `ms` more (negative: it should have ended), or CONFIRMED. */
+	/* A live reservation: HELD for `ms` more (negative: it should have ended; HELD_FOR_EVER: nothing says when
+	 * it ends), or CONFIRMED. */
 	void (*held)(struct orders_world *, int64_t user, int64_t schedule, const char *seat, int64_t ms);
 	void (*confirmed)(struct orders_world *, int64_t user, int64_t schedule, const char *seat);
 	/* As the consumer decides. PAID confirms a reservation, CANCELLED does not. */

@@ -68,8 +68,8 @@ static void one_done(struct confirm_reservation *c)
 }
 
 /* All at once. */
-static void decide_all(struct reservations_world *w, struct confirm_reservation *c, const struct payment_completed *e,
-	unsigned n)
+static void decide_all(
+	struct reservations_world *w, struct confirm_reservation *c, const struct payment_completed *e, unsigned n)
 {
 	running = n;
 	for (unsigned i = 0; i < n; i++) {
@@ -182,9 +182,10 @@ static void ones_own_held_row_becomes_the_reservation(void **state)
 		struct payment_completed e = an_order(w, ORDER_READY, i % 2);
 		w->add_seat(w, e.user, &e, rows[i]);
 		struct decided_state before = state_of(w, &e);
-		struct confirm_reservation c = decide(w, &e);
+		struct confirm_reservation c = decide(w, &e), again = decide(w, &e);
 		assert_int_equal(c.outcome, CONFIRM_CONFIRMED);
 		assert_true(uuid_equal(&c.decided.reservation_id, &before.live_id));
+		assert_int_equal(again.decided.occurred_at_ms, c.decided.occurred_at_ms);
 		assert_sold(w, &e);
 	}
 }
@@ -298,6 +299,7 @@ static void the_same_event_again_changes_nothing_and_tells_the_same(void **state
 	assert_sold(w, &e);
 	assert_true(again.announces);
 	assert_true(uuid_equal(&again.decided.event_id, &first.decided.event_id));
+	assert_int_equal(again.decided.occurred_at_ms, first.decided.occurred_at_ms);
 	assert_true(uuid_equal(&again.decided.reservation_id, &first.decided.reservation_id));
 	assert_int_equal(again.change.rev, first.change.rev);
 	assert_int_equal(again.change.kind, CLAIM_SOLD);
@@ -313,6 +315,8 @@ static void a_rejection_again_is_told_again_without_a_second_refund(void **state
 	assert_int_equal(another.outcome, CONFIRM_DUPLICATE);
 	assert_true(uuid_equal(&first.decided.event_id, &again.decided.event_id));
 	assert_true(uuid_equal(&first.decided.event_id, &another.decided.event_id));
+	assert_int_equal(again.decided.occurred_at_ms, first.decided.occurred_at_ms);
+	assert_int_equal(another.decided.occurred_at_ms, first.decided.occurred_at_ms);
 	assert_int_equal(again.decided.type, RESERVATION_REJECTED);
 	assert_given_back(w, &e, "LATE_PAYMENT");
 	assert_int_equal(state_of(w, &e).duplicates, 1);
@@ -496,8 +500,11 @@ static void look_at(struct reservations_world *w, struct looked *l, const struct
 static bool settle_now(struct reservations_world *w, struct looked *l, const struct payment_completed *e)
 {
 	l->settle = (struct reservation_settle){
-		.event = e, .seen = &l->look, .verdict = confirmation_decide(&l->look.facts),
-		.reservation_id = uuid_v7(when_now_ms(), 0), .payment_id = uuid_v7(when_now_ms(), 0),
+		.event = e,
+		.seen = &l->look,
+		.verdict = confirmation_decide(&l->look.facts),
+		.reservation_id = uuid_v7(when_now_ms(), 0),
+		.payment_id = uuid_v7(when_now_ms(), 0),
 		.refund_id = uuid_v7(when_now_ms(), 0),
 	};
 	asker_init(&l->asker, &l->settle.call);
@@ -595,7 +602,10 @@ static void a_payment_that_came_meanwhile_is_seen(void **state)
 
 int reservations_suite(struct reservations_world *w)
 {
-#define T(f) {#f, f, NULL, NULL, w}
+#define T(f)                                                                                                           \
+	{                                                                                                                  \
+#f, f, NULL, NULL, w                                                                                           \
+	}
 	const struct CMUnitTest tests[] = {
 		T(a_ready_order_and_a_free_seat_are_confirmed),
 		T(an_approved_payment_is_kept_and_not_made_again),

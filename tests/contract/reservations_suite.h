@@ -13,13 +13,13 @@ enum seat_row { SEAT_HELD_ROW, SEAT_OUTLIVED_ROW, SEAT_CONFIRMED_ROW };
 struct decided_state {
 	enum order_status order;
 	char fail_reason[64];
-	struct uuid reservation_id;     /* the order's */
-	int64_t live_user;              /* 0: the seat is nobody's */
+	struct uuid reservation_id; /* the order's */
+	int64_t live_user;			/* 0: the seat is nobody's */
 	bool live_confirmed;
 	struct uuid live_id, live_order;
-	int64_t live, expired;          /* rows of the seat */
-	enum payment_status kept;       /* PAYMENT_ILLEGAL: none */
-	int64_t payments, refunds;      /* of the order */
+	int64_t live, expired;					 /* rows of the seat */
+	enum payment_status kept;				 /* PAYMENT_ILLEGAL: none */
+	int64_t payments, refunds;				 /* of the order */
 	int64_t confirmed, rejected, duplicates; /* inbox rows of the order */
 };
 
@@ -27,10 +27,12 @@ struct reservations_world {
 	struct reservations *port;
 	struct loop *loop;
 	int64_t next_id;
-	void (*add_order)(struct reservations_world *, const struct payment_completed *e, enum order_status s, bool approved);
+	void (*add_order)(
+		struct reservations_world *, const struct payment_completed *e, enum order_status s, bool approved);
 	void (*add_payment)(struct reservations_world *, const struct payment_completed *e, enum payment_method m,
 		enum payment_status s); /* points: the wallet has paid */
-	void (*add_seat)(struct reservations_world *, int64_t user, const struct payment_completed *where, enum seat_row row);
+	void (*add_seat)(
+		struct reservations_world *, int64_t user, const struct payment_completed *where, enum seat_row row);
 	void (*end_seat)(struct reservations_world *, const struct payment_completed *where); /* as a cancellation does */
 	void (*prolong_seat)(struct reservations_world *, const struct payment_completed *where); /* as an approval does */
 	void (*fail_order)(struct reservations_world *, const struct payment_completed *e);
@@ -39,6 +41,6 @@ struct reservations_world {
 };
 
 struct payment_completed a_purchase(struct reservations_world *w); /* an event with ids and a seat of its own */
-int reservations_suite(struct reservations_world *w);              /* the number of failed tests */
+int reservations_suite(struct reservations_world *w);			   /* the number of failed tests */
 
 #endif

@@ -38,7 +38,10 @@ static int got(struct flow *f)
 	return FLOW_END;
 }
 
-static void done(struct flow *f) { container_of(f, struct asking, flow)->done = true; }
+static void done(struct flow *f)
+{
+	container_of(f, struct asking, flow)->done = true;
+}
 
 static const struct flow_step STEPS[] = {{"call", ask, got}};
 
@@ -76,11 +79,11 @@ struct seat_no suite_seat(const char *s)
 	return no;
 }
 
-struct seat_change suite_change(const struct seat_world *w, const char *seat, int64_t rev, enum seat_claim_kind kind,
-	int64_t user)
+struct seat_change suite_change(
+	const struct seat_world *w, const char *seat, int64_t rev, enum seat_claim_kind kind, int64_t user)
 {
-	return (struct seat_change){.schedule = w->schedule, .rev = rev, .user = user, .seat = suite_seat(seat),
-		.kind = kind};
+	return (struct seat_change){
+		.schedule = w->schedule, .rev = rev, .user = user, .seat = suite_seat(seat), .kind = kind};
 }
 
 void suite_apply(struct seat_world *w, const struct seat_change *changes, unsigned count)
@@ -91,7 +94,10 @@ void suite_apply(struct seat_world *w, const struct seat_change *changes, unsign
 
 void suite_load(struct seat_world *w, const struct seat_change *changes, unsigned count)
 {
-	struct seat_apply a = {.changes = changes, .count = count, .finish_load = true, .load_schedule = w->schedule,
+	struct seat_apply a = {.changes = changes,
+		.count = count,
+		.finish_load = true,
+		.load_schedule = w->schedule,
 		.load_life = w->lock->life(w->lock)};
 	well(w, CALL_APPLY, &a.call);
 }
@@ -125,26 +131,38 @@ enum hold_verdict suite_hold(struct seat_world *w, int64_t user, const char *sea
 	return hold(w, user, seat).verdict;
 }
 
-static struct seat_claim claim_with(struct seat_world *w, int64_t user, const char *seat, int64_t at_least_ms,
-	bool renew)
+static const struct uuid NO_ORDER;
+
+static struct seat_claim claim_with(
+	struct seat_world *w, int64_t user, const char *seat, int64_t at_least_ms, struct uuid ended)
 {
-	struct seat_claim k = {.schedule = w->schedule, .user = user, .seat = suite_seat(seat), .at_least_ms = at_least_ms,
-		.renew = renew, .order_no = uuid_v7(1700000000000, 1)};
+	struct seat_claim k = {.schedule = w->schedule,
+		.user = user,
+		.seat = suite_seat(seat),
+		.at_least_ms = at_least_ms,
+		.ended = ended,
+		.order_no = uuid_v7(1700000000000, 1)};
 	well(w, CALL_CLAIM, &k.call);
 	return k;
 }
 
 enum claim_verdict suite_claim(struct seat_world *w, int64_t user, const char *seat)
 {
-	return claim_with(w, user, seat, 0, false).verdict;
+	return claim_with(w, user, seat, 0, NO_ORDER).verdict;
 }
 
-static enum release_verdict release(struct seat_world *w, int64_t user, const char *seat, bool even_if_ordered)
+static struct seat_release release_with(
+	struct seat_world *w, int64_t user, const char *seat, struct uuid ended, bool only_ended)
 {
-	struct seat_release k = {.schedule = w->schedule, .user = user, .seat = suite_seat(seat),
-		.even_if_ordered = even_if_ordered};
+	struct seat_release k = {
+		.schedule = w->schedule, .user = user, .seat = suite_seat(seat), .ended = ended, .only_ended = only_ended};
 	well(w, CALL_RELEASE, &k.call);
-	return k.verdict;
+	return k;
+}
+
+static enum release_verdict release(struct seat_world *w, int64_t user, const char *seat)
+{
+	return release_with(w, user, seat, NO_ORDER, false).verdict;
 }
 
 static struct seat_plan *plan_of(unsigned count, const char *format)
@@ -281,7 +299,7 @@ static void the_limit_counts_what_is_held(void **state)
 	assert_int_equal(hold_with(w, ANNA, 2, TTL, "A-1").verdict, HOLD_PLACED); /* again */
 	assert_int_equal(hold_with(w, ANNA, 2, TTL, "A-2 A-1").verdict, HOLD_PLACED);
 	assert_int_equal(hold_with(w, ANNA, 2, TTL, "A-2 A-3").verdict, HOLD_LIMIT);
-	assert_int_equal(release(w, ANNA, "A-1", false), RELEASE_DONE);
+	assert_int_equal(release(w, ANNA, "A-1"), RELEASE_DONE);
 	assert_int_equal(hold_with(w, ANNA, 2, TTL, "A-3").verdict, HOLD_PLACED);
 	assert_int_equal(hold_with(w, BERT, 2, TTL, "B-1 B-2 B-3").verdict, HOLD_LIMIT);
 }
@@ -336,7 +354,7 @@ static void a_key_set_by_hand_is_followed(void **state)
 	set_key(w, "A-2", BERT, TTL); /* taken away */
 	assert_int_equal(suite_hold(w, ANNA, "A-2"), HOLD_HELD);
 	assert_int_equal(suite_claim(w, ANNA, "A-2"), CLAIM_NOT_OWNED);
-	assert_int_equal(release(w, ANNA, "A-2", true), RELEASE_NOT_OWNED);
+	assert_int_equal(release(w, ANNA, "A-2"), RELEASE_NOT_OWNED);
 }
 
 static void no_hold_lives_forever(void **state)
@@ -346,7 +364,7 @@ static void no_hold_lives_forever(void **state)
 	set_key(w, "A-2", ANNA, 0);
 	assert_true(hold(w, ANNA, "A-1").own[0]);
 	assert_about(left(w, "A-1"), TTL);
-	struct seat_claim k = claim_with(w, ANNA, "A-2", 2 * TTL, false);
+	struct seat_claim k = claim_with(w, ANNA, "A-2", 2 * TTL, NO_ORDER);
 	assert_true(k.first);
 	assert_about(left(w, "A-2"), 2 * TTL);
 }
@@ -357,7 +375,7 @@ static void a_hold_ends_by_itself(void **state)
 	assert_int_equal(hold_with(w, ANNA, 2, 100, "A-1 A-2").verdict, HOLD_PLACED);
 	w->pass(w, 150);
 	assert_int_equal(suite_status(w, "A-1"), SEAT_AVAILABLE);
-	assert_int_equal(release(w, ANNA, "A-1", false), RELEASE_NOT_HELD);
+	assert_int_equal(release(w, ANNA, "A-1"), RELEASE_NOT_HELD);
 	assert_int_equal(hold_with(w, ANNA, 2, TTL, "A-2 A-3").verdict, HOLD_PLACED);
 	assert_int_equal(suite_hold(w, BERT, "A-1"), HOLD_PLACED);
 }
@@ -386,20 +404,20 @@ static void the_first_claim_gives_the_order_and_prolongs_once(void **state)
 {
 	struct seat_world *w = on_sale(state);
 	hold(w, ANNA, "A-1");
-	struct seat_claim first = claim_with(w, ANNA, "A-1", 2 * TTL, false);
+	struct seat_claim first = claim_with(w, ANNA, "A-1", 2 * TTL, NO_ORDER);
 	assert_int_equal(first.verdict, CLAIM_OWN);
 	assert_true(first.first);
 	assert_about(first.remaining_ms, 2 * TTL);
 	assert_about(left(w, "A-1"), 2 * TTL);
-	struct seat_claim later = claim_with(w, ANNA, "A-1", 4 * TTL, false);
+	struct seat_claim later = claim_with(w, ANNA, "A-1", 4 * TTL, NO_ORDER);
 	assert_false(later.first);
 	assert_true(uuid_equal(&first.order_no, &later.order_no));
 	assert_about(left(w, "A-1"), 2 * TTL);
-	struct seat_claim renewed = claim_with(w, ANNA, "A-1", 4 * TTL, true);
+	struct seat_claim renewed = claim_with(w, ANNA, "A-1", 4 * TTL, first.order_no);
 	assert_true(renewed.first);
 	assert_false(uuid_equal(&first.order_no, &renewed.order_no));
 	assert_about(left(w, "A-1"), 2 * TTL);
-	later = claim_with(w, ANNA, "A-1", 0, false);
+	later = claim_with(w, ANNA, "A-1", 0, NO_ORDER);
 	assert_true(uuid_equal(&renewed.order_no, &later.order_no));
 }
 
@@ -407,7 +425,7 @@ static void a_claim_never_shortens(void **state)
 {
 	struct seat_world *w = on_sale(state);
 	hold(w, ANNA, "A-1");
-	assert_about(claim_with(w, ANNA, "A-1", 1000, false).remaining_ms, TTL);
+	assert_about(claim_with(w, ANNA, "A-1", 1000, NO_ORDER).remaining_ms, TTL);
 	assert_about(left(w, "A-1"), TTL);
 }
 
@@ -415,7 +433,7 @@ static void a_prolonged_hold_counts_to_its_end(void **state)
 {
 	struct seat_world *w = on_sale(state);
 	hold_with(w, ANNA, 1, 100, "A-1");
-	claim_with(w, ANNA, "A-1", TTL, false);
+	claim_with(w, ANNA, "A-1", TTL, NO_ORDER);
 	w->pass(w, 150);
 	assert_int_equal(hold_with(w, ANNA, 1, TTL, "A-2").verdict, HOLD_LIMIT);
 }
@@ -424,14 +442,14 @@ static void a_new_hold_has_no_order(void **state)
 {
 	struct seat_world *w = on_sale(state);
 	hold(w, ANNA, "A-1");
-	struct seat_claim old = claim_with(w, ANNA, "A-1", 0, false);
+	struct seat_claim old = claim_with(w, ANNA, "A-1", 0, NO_ORDER);
 	delete_key(w, "A-1");
 	hold(w, ANNA, "A-1");
-	struct seat_claim fresh = claim_with(w, ANNA, "A-1", 0, false);
+	struct seat_claim fresh = claim_with(w, ANNA, "A-1", 0, NO_ORDER);
 	assert_true(fresh.first);
 	assert_false(uuid_equal(&old.order_no, &fresh.order_no));
 	set_key(w, "A-9", BERT, TTL); /* by hand */
-	assert_true(claim_with(w, BERT, "A-9", 0, false).first);
+	assert_true(claim_with(w, BERT, "A-9", 0, NO_ORDER).first);
 }
 
 static void fifty_claims_at_once_get_one_order(void **state)
@@ -443,8 +461,8 @@ static void fifty_claims_at_once_get_one_order(void **state)
 	int first = 0;
 	hold(w, ANNA, "A-1");
 	for (int i = 0; i < MANY; i++) {
-		k[i] = (struct seat_claim){.schedule = w->schedule, .user = ANNA, .seat = suite_seat("A-1"),
-			.order_no = uuid_v7(1700000000000, 1)};
+		k[i] = (struct seat_claim){
+			.schedule = w->schedule, .user = ANNA, .seat = suite_seat("A-1"), .order_no = uuid_v7(1700000000000, 1)};
 		begin_call(w, &a[i], CALL_CLAIM, &k[i].call);
 	}
 	for (int i = 0; i < MANY; i++) {
@@ -480,25 +498,45 @@ static void a_release_compares_before_it_deletes(void **state)
 {
 	struct seat_world *w = on_sale(state);
 	hold(w, ANNA, "A-1");
-	assert_int_equal(release(w, BERT, "A-1", true), RELEASE_NOT_OWNED);
+	assert_int_equal(release(w, BERT, "A-1"), RELEASE_NOT_OWNED);
 	assert_about(left(w, "A-1"), TTL);
-	assert_int_equal(release(w, ANNA, "A-1", false), RELEASE_DONE);
+	assert_int_equal(release(w, ANNA, "A-1"), RELEASE_DONE);
 	assert_int_equal(left(w, "A-1"), -2);
-	assert_int_equal(release(w, ANNA, "A-1", false), RELEASE_NOT_HELD);
+	assert_int_equal(release(w, ANNA, "A-1"), RELEASE_NOT_HELD);
 	assert_int_equal(suite_hold(w, BERT, "A-1"), HOLD_PLACED);
 }
 
-static void a_claimed_hold_is_left_unless_told_otherwise(void **state)
+static void a_claimed_hold_is_left_unless_its_order_ended(void **state)
 {
 	struct seat_world *w = on_sale(state);
 	hold(w, ANNA, "A-1");
-	suite_claim(w, ANNA, "A-1");
-	assert_int_equal(release(w, ANNA, "A-1", false), RELEASE_ORDERED);
+	struct uuid order_no = claim_with(w, ANNA, "A-1", 0, NO_ORDER).order_no;
+	struct seat_release k = release_with(w, ANNA, "A-1", uuid_v7(1, 1), false);
+	assert_int_equal(k.verdict, RELEASE_ORDERED);
+	assert_true(uuid_equal(&k.order_no, &order_no));
 	assert_about(left(w, "A-1"), TTL);
-	assert_int_equal(release(w, ANNA, "A-1", true), RELEASE_DONE);
+	assert_int_equal(release_with(w, ANNA, "A-1", order_no, false).verdict, RELEASE_DONE);
 	assert_int_equal(left(w, "A-1"), -2);
 	hold(w, ANNA, "A-1");
-	assert_int_equal(release(w, ANNA, "A-1", false), RELEASE_DONE); /* another hold, without an order */
+	assert_int_equal(release(w, ANNA, "A-1"), RELEASE_DONE); /* another hold, without an order */
+}
+
+static void an_ended_order_takes_only_its_own_hold_along(void **state)
+{
+	struct seat_world *w = on_sale(state);
+	hold(w, ANNA, "A-1");
+	struct uuid ended = uuid_v7(1, 1), order_no;
+	assert_int_equal(release_with(w, ANNA, "A-1", ended, true).verdict, RELEASE_NOT_HELD);
+	order_no = claim_with(w, ANNA, "A-1", 0, NO_ORDER).order_no;
+	assert_int_equal(release_with(w, ANNA, "A-1", ended, true).verdict, RELEASE_NOT_HELD);
+	struct seat_claim renewed = claim_with(w, ANNA, "A-1", 0, order_no), late = claim_with(w, ANNA, "A-1", 0, order_no);
+	assert_true(renewed.first);
+	assert_false(late.first);
+	assert_true(uuid_equal(&renewed.order_no, &late.order_no));
+	assert_int_equal(release_with(w, ANNA, "A-1", order_no, true).verdict, RELEASE_NOT_HELD);
+	assert_about(left(w, "A-1"), TTL);
+	assert_int_equal(release_with(w, ANNA, "A-1", renewed.order_no, true).verdict, RELEASE_DONE);
+	assert_int_equal(left(w, "A-1"), -2);
 }
 
 static void holds_are_listed_by_seat_number(void **state)
@@ -590,11 +628,11 @@ static void a_pending_seat_keeps_its_hold(void **state)
 {
 	struct seat_world *w = on_sale(state);
 	hold(w, ANNA, "A-1");
-	struct seat_claim k = claim_with(w, ANNA, "A-1", 0, false);
+	struct seat_claim k = claim_with(w, ANNA, "A-1", 0, NO_ORDER);
 	change(w, "A-1", 1, CLAIM_PENDING, ANNA);
 	assert_about(left(w, "A-1"), TTL);
-	assert_int_equal(release(w, ANNA, "A-1", false), RELEASE_ORDERED);
-	struct seat_claim later = claim_with(w, ANNA, "A-1", 0, false);
+	assert_int_equal(release(w, ANNA, "A-1"), RELEASE_ORDERED);
+	struct seat_claim later = claim_with(w, ANNA, "A-1", 0, NO_ORDER);
 	assert_true(uuid_equal(&k.order_no, &later.order_no));
 	change(w, "A-1", 2, CLAIM_FREE, ANNA);
 	assert_int_equal(suite_status(w, "A-1"), SEAT_HOLD);
@@ -744,7 +782,8 @@ int seat_lock_suite(const char *name, CMFixtureFunction setup, CMFixtureFunction
 		cmocka_unit_test(fifty_claims_at_once_get_one_order),
 		cmocka_unit_test(a_claim_says_why_not),
 		cmocka_unit_test(a_release_compares_before_it_deletes),
-		cmocka_unit_test(a_claimed_hold_is_left_unless_told_otherwise),
+		cmocka_unit_test(a_claimed_hold_is_left_unless_its_order_ended),
+		cmocka_unit_test(an_ended_order_takes_only_its_own_hold_along),
 		cmocka_unit_test(holds_are_listed_by_seat_number),
 		cmocka_unit_test(what_is_sold_is_no_hold),
 		cmocka_unit_test(only_a_larger_revision_is_applied),

@@ -13,7 +13,7 @@
 
 struct seat_world {
 	struct seat_lock *lock;
-	int64_t schedule; /* of the test that runs; the suite counts on from what the program chose */
+	int64_t schedule;					/* of the test that runs; the suite counts on from what the program chose */
 	void (*turn)(struct seat_world *w); /* lets answers arrive */
 	void (*pass)(struct seat_world *w, int64_t ms);
 	/* Somebody else, with redis-cli. ttl_ms 0: without an end. left_ms as PTTL: -1 no end, -2 no key. */
@@ -28,8 +28,8 @@ int seat_lock_suite(const char *name, CMFixtureFunction setup, CMFixtureFunction
 struct seat_no suite_seat(const char *s);
 void suite_load(struct seat_world *w, const struct seat_change *changes, unsigned count); /* ends with finish_load */
 void suite_apply(struct seat_world *w, const struct seat_change *changes, unsigned count);
-struct seat_change suite_change(const struct seat_world *w, const char *seat, int64_t rev, enum seat_claim_kind kind,
-	int64_t user);
+struct seat_change suite_change(
+	const struct seat_world *w, const char *seat, int64_t rev, enum seat_claim_kind kind, int64_t user);
 enum hold_verdict suite_hold(struct seat_world *w, int64_t user, const char *seat); /* limit 4, 60 s */
 enum claim_verdict suite_claim(struct seat_world *w, int64_t user, const char *seat);
 enum seat_status suite_status(struct seat_world *w, const char *seat); /* demands that the copy is loaded */

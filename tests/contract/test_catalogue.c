@@ -66,9 +66,10 @@ static void concerts_come_in_pages_by_id(void **state)
 {
 	struct catalogue_world *w = *state;
 	assert_int_equal(concerts(w, 0, 3).count, 0);
-	pg_db_do(&db, "INSERT INTO concert (title, description, queue_manage_required_yn)"
-	              " SELECT '콘서트 ' || n, repeat('x', 5000), CASE n %% 2 WHEN 1 THEN 'Y' ELSE 'N' END"
-	              " FROM generate_series(1, 5) n");
+	pg_db_do(&db,
+		"INSERT INTO concert (title, description, queue_manage_required_yn)"
+		" SELECT '콘서트 ' || n, repeat('x', 5000), CASE n %% 2 WHEN 1 THEN 'Y' ELSE 'N' END"
+		" FROM generate_series(1, 5) n");
 	struct concerts_list l = concerts(w, 0, 3);
 	assert_int_equal(l.count, 3);
 	assert_int_equal(l.items[0].id, 1);
@@ -98,9 +99,10 @@ static void schedules_are_filtered_by_time_and_status(void **state)
 {
 	struct catalogue_world *w = *state;
 	pg_db_do(&db, "INSERT INTO concert (title) VALUES ('one'), ('two')");
-	pg_db_do(&db, "INSERT INTO schedule (concert_id, show_at, sale_opens_at, status)"
-	              " SELECT 1, timestamptz '2027-01-01 00:00Z' + n * interval '1 day', NULL,"
-	              " CASE WHEN n = 3 THEN 'CLOSED' ELSE 'ON_SALE' END FROM generate_series(1, 4) n");
+	pg_db_do(&db,
+		"INSERT INTO schedule (concert_id, show_at, sale_opens_at, status)"
+		" SELECT 1, timestamptz '2027-01-01 00:00Z' + n * interval '1 day', NULL,"
+		" CASE WHEN n = 3 THEN 'CLOSED' ELSE 'ON_SALE' END FROM generate_series(1, 4) n");
 	assert_false(schedules(w, (struct schedules_list){.concert = 99, ANY}).concert_found);
 	struct schedules_list l = schedules(w, (struct schedules_list){.concert = 2, ANY});
 	assert_true(l.concert_found);
@@ -116,13 +118,14 @@ static void schedules_are_filtered_by_time_and_status(void **state)
 	q.status = SCHEDULE_ON_SALE;
 	assert_int_equal(schedules(w, q).count, 3);
 	q.from_ms = second; /* inclusive */
-	q.to_ms = third;    /* exclusive */
+	q.to_ms = third;	/* exclusive */
 	q.status = -1;
 	l = schedules(w, q);
 	assert_int_equal(l.count, 1);
 	assert_int_equal(l.items[0].id, 2);
-	l = schedules(w, (struct schedules_list){
-		.concert = 1, .after_id = 1, .from_ms = TIME_NONE, .to_ms = TIME_NONE, .status = -1, .limit = 2});
+	l = schedules(w,
+		(struct schedules_list){
+			.concert = 1, .after_id = 1, .from_ms = TIME_NONE, .to_ms = TIME_NONE, .status = -1, .limit = 2});
 	assert_int_equal(l.count, 2);
 	assert_int_equal(l.items[0].id, 2);
 }
@@ -130,10 +133,12 @@ static void schedules_are_filtered_by_time_and_status(void **state)
 static void a_hall(int seats)
 {
 	pg_db_do(&db, "INSERT INTO concert (title, queue_manage_required_yn) VALUES ('one', 'Y')");
-	pg_db_do(&db, "INSERT INTO schedule (concert_id, show_at, sale_opens_at)"
-	              " VALUES (1, '2027-01-01', '2026-12-01 00:00:00.5Z')");
-	pg_db_do(&db, "INSERT INTO seat (schedule_id, seat_no, section, grade, price)"
-	              " SELECT 1, 'D-' || n, 'D', CASE n WHEN 1 THEN 'VIP' ELSE 'S' END, 90000 FROM"
+	pg_db_do(&db,
+		"INSERT INTO schedule (concert_id, show_at, sale_opens_at)"
+		" VALUES (1, '2027-01-01', '2026-12-01 00:00:00.5Z')");
+	pg_db_do(&db,
+		"INSERT INTO seat (schedule_id, seat_no, section, grade, price)"
+		" SELECT 1, 'D-' || n, 'D', CASE n WHEN 1 THEN 'VIP' ELSE 'S' END, 90000 FROM"
 		" generate_series(1, %d) n",
 		seats);
 }
@@ -214,8 +219,8 @@ static struct claims_load claims(struct catalogue_world *w, int64_t schedule)
 	return l;
 }
 
-static void expect_claim(const struct claims_load *l, const char *seat, enum seat_claim_kind kind, int64_t rev,
-	int64_t user)
+static void expect_claim(
+	const struct claims_load *l, const char *seat, enum seat_claim_kind kind, int64_t rev, int64_t user)
 {
 	for (unsigned i = 0; i < l->count; i++) {
 		if (strcmp(l->changes[i].seat.s, seat) != 0) continue;
@@ -231,15 +236,17 @@ static void expect_claim(const struct claims_load *l, const char *seat, enum sea
 static void claims_tell_the_latest_truth_of_each_seat(void **state)
 {
 	struct catalogue_world *w = *state;
-	pg_db_do(&db, "INSERT INTO reservation (user_id, schedule_id, seat_no, status, active, rev) VALUES"
-	              " (1, 1, 'SOLD', 'CONFIRMED', 1, 10), (9, 1, 'SOLD', 'CANCELLED', NULL, 9),"
-	              " (2, 1, 'HELD', 'HELD', 1, 11),"
-	              " (3, 1, 'FREE', 'CANCELLED', NULL, 12), (4, 1, 'FREE', 'EXPIRED', NULL, 14),"
-	              " (5, 1, 'PEND', 'CANCELLED', NULL, 15), (6, 2, 'SOLD', 'CONFIRMED', 1, 16)");
-	pg_db_do(&db, "INSERT INTO payment_order (user_id, schedule_id, seat_no, amount, status, approved_at, rev) VALUES"
-	              " (1, 1, 'SOLD', 1, 'PAID', now(), 8), (7, 1, 'PEND', 1, 'READY', now(), 20),"
-	              " (8, 1, 'LOST', 1, 'CANCELLED', now(), 21), (2, 1, 'HELD', 1, 'READY', now(), 22),"
-	              " (9, 1, 'NONE', 1, 'READY', NULL, NULL), (9, 1, 'NONE', 1, 'FAILED', NULL, NULL)");
+	pg_db_do(&db,
+		"INSERT INTO reservation (user_id, schedule_id, seat_no, status, active, rev) VALUES"
+		" (1, 1, 'SOLD', 'CONFIRMED', 1, 10), (9, 1, 'SOLD', 'CANCELLED', NULL, 9),"
+		" (2, 1, 'HELD', 'HELD', 1, 11),"
+		" (3, 1, 'FREE', 'CANCELLED', NULL, 12), (4, 1, 'FREE', 'EXPIRED', NULL, 14),"
+		" (5, 1, 'PEND', 'CANCELLED', NULL, 15), (6, 2, 'SOLD', 'CONFIRMED', 1, 16)");
+	pg_db_do(&db,
+		"INSERT INTO payment_order (user_id, schedule_id, seat_no, amount, status, approved_at, rev) VALUES"
+		" (1, 1, 'SOLD', 1, 'PAID', now(), 8), (7, 1, 'PEND', 1, 'READY', now(), 20),"
+		" (8, 1, 'LOST', 1, 'CANCELLED', now(), 21), (2, 1, 'HELD', 1, 'READY', now(), 22),"
+		" (9, 1, 'NONE', 1, 'READY', NULL, NULL), (9, 1, 'NONE', 1, 'FAILED', NULL, NULL)");
 	struct claims_load l = claims(w, 1);
 	assert_int_equal(l.count, 5);
 	expect_claim(&l, "SOLD", CLAIM_SOLD, 10, 1);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,8 @@ static void create_topics(struct world *w)
 		rd_kafka_NewTopic_new(w->dead_letter, 1, 1, why, sizeof why),
 		rd_kafka_NewTopic_new(w->reservation, 1, 1, why, sizeof why),
 	};
+	assert_int_equal(
+		rd_kafka_NewTopic_set_config(topic[1], "max.message.bytes", "16777216"), 0); /* as script/up does */
 	rd_kafka_CreateTopics(rk, topic, 3, NULL, q);
 	rd_kafka_event_t *done = rd_kafka_queue_poll(q, PATIENCE_MS);
 	assert_non_null(done);
@@ -96,15 +99,15 @@ static struct world *need_broker(void **state)
 /* --- sending ------------------------------------------------------------------------------------------------- */
 
 struct reports {
-	int good, bad;
+	int good, bad, refused;
 	uint64_t tags; /* their sum */
 	struct uuid last;
 };
 
-static void count_report(void *ctx, const struct uuid *event_id, uint64_t tag, bool ok)
+static void count_report(void *ctx, const struct uuid *event_id, uint64_t tag, enum delivery d)
 {
 	struct reports *r = ctx;
-	*(ok ? &r->good : &r->bad) += 1;
+	*(d == DELIVERY_DONE ? &r->good : d == DELIVERY_REFUSED ? &r->refused : &r->bad) += 1;
 	r->tags += tag;
 	r->last = *event_id;
 }
@@ -173,8 +176,8 @@ struct reader {
 	struct world *w;
 	struct kafka_consumer *consumer;
 	int count, assigned, revoked, lost; /* assigned: partitions held now */
-	bool stores, busy;                  /* busy: leaves messages and revocations alone */
-	uint8_t seen[SEEN_MAX];             /* how often each user's event came */
+	bool stores, busy;					/* busy: leaves messages and revocations alone */
+	uint8_t seen[SEEN_MAX];				/* how often each user's event came */
 	int64_t last_us;
 	struct kafka_message kept; /* the last one, when `keeps` */
 	bool keeps;
@@ -185,14 +188,13 @@ static void take(struct reader *r, struct kafka_message *m)
 	static struct json_decoder *decoder;
 	struct payment_completed e;
 	if (!decoder) decoder = json_decoder_create();
-	if (payment_completed_decode(decoder, m->value, m->value_len, &e) == EVENT_FINE && e.user < SEEN_MAX) r->seen[e.user]++;
+	if (payment_completed_decode(decoder, m->value, m->value_len, &e) == EVENT_FINE && e.user < SEEN_MAX)
+		r->seen[e.user]++;
 	r->count++;
 	r->last_us = loop_now_us();
 	if (r->stores) kafka_consumer_store(r->consumer, m->partition, m->offset + 1);
-	if (r->keeps && !r->kept.handle)
-		r->kept = *m;
-	else
-		kafka_message_free(m);
+	if (r->keeps && !r->kept.handle) r->kept = *m;
+	else kafka_message_free(m);
 }
 
 static void readable(void *ctx)
@@ -318,8 +320,15 @@ static void a_dead_letter_keeps_what_came(void **state)
 	rd_kafka_headers_t *came = rd_kafka_headers_new(2);
 	rd_kafka_header_add(came, "x", -1, "\0y", 2);
 	rd_kafka_header_add(came, "dlq.reason", -1, "an old one", -1);
-	struct dead_letter d = {.key = "k", .key_len = 1, .value = "\0\xff", .value_len = 2, .reason = "not_json",
-		.topic = "payment.completed", .partition = 23, .offset = 9876543210, .headers = came};
+	struct dead_letter d = {.key = "k",
+		.key_len = 1,
+		.value = "\0\xff",
+		.value_len = 2,
+		.reason = "not_json",
+		.topic = "payment.completed",
+		.partition = 23,
+		.offset = 9876543210,
+		.headers = came};
 	open_producer(w, &reports, w->brokers, 0);
 	assert_false(tk_failed(w->out->publish_dead_letter(w->out, &d, 5)));
 	rd_kafka_headers_destroy(came);
@@ -336,6 +345,74 @@ static void a_dead_letter_keeps_what_came(void **state)
 	header_is(r.kept.headers, "dlq.partition", "23");
 	header_is(r.kept.headers, "dlq.offset", "9876543210");
 	close_reader(&r);
+}
+
+/* Bytes that no compression makes fewer. */
+static char *noise(size_t n)
+{
+	char *bytes = malloc(n);
+	uint64_t x = 88172645463325252;
+	assert_non_null(bytes);
+	for (size_t i = 0; i < n; i++) {
+		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+		bytes[i] = (char)x;
+	}
+	return bytes;
+}
+
+static void a_letter_may_be_larger_than_any_payment(void **state)
+{
+	enum { LARGE = 5 << 20 };
+	struct world *w = need_broker(state);
+	struct reports reports = {0};
+	struct reader r = {.keeps = true};
+	char *value = noise(LARGE);
+	struct dead_letter d = {.value = value, .value_len = LARGE, .reason = "not_json", .topic = "t"};
+	open_producer(w, &reports, w->brokers, 0);
+	assert_false(tk_failed(w->out->publish_dead_letter(w->out, &d, 0)));
+	turn_until(w, &reports.good, 1);
+	open_reader(&r, w, w->dead_letter);
+	turn_until(w, &r.count, 1);
+	assert_int_equal(r.kept.value_len, LARGE);
+	assert_memory_equal(r.kept.value, value, LARGE);
+	close_reader(&r);
+	free(value);
+}
+
+static void a_letter_too_large_for_its_topic_is_refused_and_goes_cut(void **state)
+{
+	enum { HUGE = 17 << 20 };
+	struct world *w = need_broker(state);
+	struct reports reports = {0};
+	struct reader r = {.keeps = true};
+	char *value = noise(HUGE);
+	rd_kafka_headers_t *came = rd_kafka_headers_new(1);
+	rd_kafka_header_add(came, "x", -1, "y", 1);
+	struct dead_letter d = {.key = "k",
+		.key_len = 1,
+		.value = value,
+		.value_len = HUGE,
+		.reason = "not_json",
+		.topic = "t",
+		.headers = came};
+	open_producer(w, &reports, w->brokers, 0);
+	assert_false(tk_failed(w->out->publish_dead_letter(w->out, &d, 0)));
+	turn_until(w, &reports.refused, 1);
+	assert_true(w->out->reachable(w->out));
+	for (d.cut = LETTER_WITHOUT_VALUE; d.cut < LETTER_CUTS; d.cut++) {
+		assert_false(tk_failed(w->out->publish_dead_letter(w->out, &d, 0)));
+		turn_until(w, &reports.good, (int)d.cut);
+	}
+	rd_kafka_headers_destroy(came);
+	open_reader(&r, w, w->dead_letter);
+	turn_until(w, &r.count, 2);
+	assert_null(r.kept.value);
+	assert_memory_equal(r.kept.key, "k", 1);
+	assert_int_equal(rd_kafka_header_cnt(r.kept.headers), 6);
+	header_is(r.kept.headers, "dlq.truncated", "17825792");
+	header_is(r.kept.headers, "dlq.reason", "not_json");
+	close_reader(&r);
+	free(value);
 }
 
 static void null_and_empty_stay_apart(void **state)
@@ -446,7 +523,7 @@ static void a_stop_without_brokers_is_bounded(void **state)
 static void a_missing_topic_is_named_and_not_made(void **state)
 {
 	struct world *w = need_broker(state);
-	const char *there[] = {w->payment, w->dead_letter}, *not[] = {w->payment, "no.such.topic"};
+	const char *there[] = {w->payment, w->dead_letter}, *not [] = {w->payment, "no.such.topic"};
 	char name[256] = "";
 	assert_int_equal(kafka_topics_check(w->brokers, there, 2, 5000, name, sizeof name), KAFKA_TOPICS_THERE);
 	for (int twice = 0; twice < 2; twice++) {
@@ -523,6 +600,19 @@ static void offsets_are_committed_while_running(void **state)
 	close_reader(&first);
 }
 
+/* Until the ends of all partitions add up to `messages`. */
+static void turn_until_ends(struct world *w, struct reader *r, struct kafka_lag lag[PARTITIONS], int64_t messages)
+{
+	int64_t sum = 0;
+	for (int64_t end_ms = loop_now_us() / 1000 + PATIENCE_MS; sum != messages && loop_now_us() / 1000 < end_ms;) {
+		loop_turn(w->loop, 20);
+		sum = 0;
+		if (kafka_consumer_lag(r->consumer, lag, PARTITIONS) != PARTITIONS) continue;
+		for (int p = 0; p < PARTITIONS; p++) sum += lag[p].next_offset + lag[p].lag;
+	}
+	assert_int_equal(sum, messages);
+}
+
 static void a_busy_owner_ends_its_batch_before_a_rebalance(void **state)
 {
 	struct world *w = need_broker(state);
@@ -537,19 +627,18 @@ static void a_busy_owner_ends_its_batch_before_a_rebalance(void **state)
 	turn_until(w, &first.revoked, 1);
 	for (int i = 0; i < 20; i++) loop_turn(w->loop, 20);
 	assert_int_equal(second.assigned, 0); /* it waits */
-	/* The batch is done: its offsets, then the partitions. */
-	for (int32_t p = 0; p < PARTITIONS; p++) {
-		struct kafka_lag lag[PARTITIONS];
-		assert_int_equal(kafka_consumer_lag(first.consumer, lag, PARTITIONS), PARTITIONS);
-		kafka_consumer_store(first.consumer, p, lag[p].next_offset + lag[p].lag);
-	}
+	/* The batch is done: its offsets, then the partitions. The ends are known a little later than the messages. */
+	struct kafka_lag lag[PARTITIONS];
+	turn_until_ends(w, &first, lag, 400);
+	for (int32_t p = 0; p < PARTITIONS; p++)
+		kafka_consumer_store(first.consumer, lag[p].partition, lag[p].next_offset + lag[p].lag);
 	first.busy = false;
 	kafka_consumer_release(first.consumer);
 	turn_until(w, &second.assigned, PARTITIONS / 2);
 	turn_until(w, &first.assigned, PARTITIONS / 2);
 	publish(w, 400, 800);
 	for (int64_t end_ms = loop_now_us() / 1000 + PATIENCE_MS;
-		first.count + second.count < 800 && loop_now_us() / 1000 < end_ms;)
+		 first.count + second.count < 800 && loop_now_us() / 1000 < end_ms;)
 		loop_turn(w->loop, 20);
 	assert_int_equal(first.count + second.count, 800); /* none twice, none lost */
 	for (int i = 1; i <= 800; i++) assert_int_equal(first.seen[i] + second.seen[i], 1);
@@ -588,6 +677,44 @@ static void the_lag_is_what_is_not_done_with(void **state)
 	for (int i = 0; i < 30; i++) loop_turn(w->loop, 20);
 	assert_int_equal(lag_of(&again), 0); /* where it goes on is known before anything has been read */
 	close_reader(&again);
+}
+
+static int unknown_lags(struct reader *r)
+{
+	struct kafka_lag lag[PARTITIONS];
+	int unknown = 0;
+	size_t n = kafka_consumer_lag(r->consumer, lag, PARTITIONS);
+	for (size_t i = 0; i < n; i++) unknown += lag[i].lag < 0;
+	return n == PARTITIONS ? unknown : PARTITIONS;
+}
+
+/* On librdkafka's own mock of a broker, which answers the first questions with an error. */
+static void an_idle_partition_that_was_not_looked_up_in_time_gets_its_lag(void **state)
+{
+	enum { LIST_OFFSETS = 2, QUESTIONS = 14 };
+	struct world *w = need_broker(state);
+	struct world mocked = *w;
+	struct reader r = {.stores = true};
+	rd_kafka_resp_err_t errors[QUESTIONS];
+	char why[256];
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_conf_set(conf, "bootstrap.servers", w->brokers, why, sizeof why);
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+	rd_kafka_mock_cluster_t *mock = rd_kafka_mock_cluster_new(rk, 1);
+	mocked.brokers = rd_kafka_mock_cluster_bootstraps(mock);
+	assert_int_equal(rd_kafka_mock_topic_create(mock, w->payment, PARTITIONS, 1), 0);
+	for (int i = 0; i < QUESTIONS; i++) errors[i] = RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+	rd_kafka_mock_push_request_errors_array(mock, LIST_OFFSETS, QUESTIONS, errors);
+	open_reader(&r, &mocked, w->payment);
+	turn_until(w, &r.assigned, PARTITIONS);
+	assert_true(unknown_lags(&r) > 0);
+	for (int64_t end_ms = loop_now_us() / 1000 + 8000; unknown_lags(&r) && loop_now_us() / 1000 < end_ms;)
+		loop_turn(w->loop, 20);
+	assert_int_equal(unknown_lags(&r), 0);
+	assert_int_equal(lag_of(&r), 0);
+	close_reader(&r);
+	rd_kafka_mock_cluster_destroy(mock);
+	rd_kafka_destroy(rk);
 }
 
 static int by_value(const void *a, const void *b)
@@ -629,6 +756,8 @@ int main(void)
 		TEST(a_payment_arrives_as_the_contract_says),
 		TEST(a_decision_has_its_own_topic),
 		TEST(a_dead_letter_keeps_what_came),
+		TEST(a_letter_may_be_larger_than_any_payment),
+		TEST(a_letter_too_large_for_its_topic_is_refused_and_goes_cut),
 		TEST(null_and_empty_stay_apart),
 		TEST(each_loop_gets_its_own_reports),
 		TEST(a_stop_flushes_and_takes_nothing_more),
@@ -641,6 +770,7 @@ int main(void)
 		TEST(offsets_are_committed_while_running),
 		TEST(a_busy_owner_ends_its_batch_before_a_rebalance),
 		TEST(the_lag_is_what_is_not_done_with),
+		TEST(an_idle_partition_that_was_not_looked_up_in_time_gets_its_lag),
 		TEST(an_idle_system_is_quick),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

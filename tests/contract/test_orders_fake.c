@@ -28,7 +28,8 @@ static void run_out(struct orders_world *w, const struct uuid *order_no)
 
 static void held(struct orders_world *w, int64_t user, int64_t schedule, const char *no, int64_t ms)
 {
-	fake_orders_reserve(fake(w), user, schedule, seat(no), false, when_now_ms() + ms);
+	fake_orders_reserve(
+		fake(w), user, schedule, seat(no), false, ms == HELD_FOR_EVER ? TIME_FOREVER : when_now_ms() + ms);
 }
 
 static void confirmed(struct orders_world *w, int64_t user, int64_t schedule, const char *no)
@@ -69,8 +70,8 @@ int main(void)
 	struct loop *l = loop_create();
 
 	fake_orders_init(&w->fake, l);
-	w->world = (struct orders_world){&w->fake.port, l, 1, run_out, held, confirmed, decide, orders_of, approvals_of,
-		approvals_of, held_until};
+	w->world = (struct orders_world){
+		&w->fake.port, l, 1, run_out, held, confirmed, decide, orders_of, approvals_of, approvals_of, held_until};
 	int failed = orders_suite(&w->world);
 	fake_orders_finish(&w->fake);
 	loop_destroy(l);

@@ -259,8 +259,10 @@ static void approve_and_expire(void **state)
 	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM payment"), approved);
 	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM outbox"), approved);
 	assert_int_equal(count_orders("status = 'FAILED' AND approved_at IS NOT NULL"), 0);
-	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM payment_order o JOIN payment p USING (order_no)"
-	                                " WHERE o.status = 'READY' AND o.approved_at IS NOT NULL"), approved);
+	assert_int_equal(pg_db_int(&db,
+						 "SELECT count(*) FROM payment_order o JOIN payment p USING (order_no)"
+						 " WHERE o.status = 'READY' AND o.approved_at IS NOT NULL"),
+		approved);
 	free(a);
 	free(b);
 }

@@ -153,7 +153,8 @@ static void a_row_that_another_relay_leases_is_left_to_it(void **state)
 	struct payment_completed e[10];
 	approved_orders(3, "1 min", "1 s");
 	PGconn *other = pg_db_session(&db);
-	pg_session_do(other, "BEGIN; SELECT FROM outbox WHERE order_no = (SELECT order_no FROM payment_order WHERE user_id"
+	pg_session_do(other,
+		"BEGIN; SELECT FROM outbox WHERE order_no = (SELECT order_no FROM payment_order WHERE user_id"
 		" = 2) FOR UPDATE");
 	assert_int_equal(lease(w, e, 10).count, 2);
 	pg_session_do(other, "ROLLBACK");
@@ -238,8 +239,7 @@ static void an_old_one_is_found_too(void **state)
 	pg_db_do(&db, "DELETE FROM outbox");
 	pg_db_do(&db, "DELETE FROM outbox_sweep");
 	int64_t restored = 0;
-	for (int i = 0; i < 10; i++)
-		restored += sweep(w, 60000).restored;
+	for (int i = 0; i < 10; i++) restored += sweep(w, 60000).restored;
 	assert_int_equal(restored, 1);
 }
 
@@ -284,8 +284,7 @@ static void an_order_that_ran_out_long_ago_is_found_behind_many(void **state)
 		" FROM generate_series(1, 12000) n");
 	ready_orders(1, "3 days");
 	int64_t expired = 0;
-	for (int i = 0; i < 4; i++)
-		expired += expire(w);
+	for (int i = 0; i < 4; i++) expired += expire(w);
 	assert_int_equal(expired, 1);
 }
 
@@ -301,6 +300,31 @@ static void an_order_under_a_lock_is_passed_over_and_comes_later(void **state)
 	PQfinish(other);
 }
 
+/* Two rows that someone has locked for a while, among more than a call or a stretch takes. */
+static void locked_orders_let_no_other_be_passed_over(void **state)
+{
+	enum { OVERDUE = 12000 };
+	struct outbox_world *w = *state;
+	struct orders_expire e = {.count = 0};
+	struct asker a;
+	int64_t failed = 0;
+	ready_orders(OVERDUE, "1 min");
+	PGconn *other = pg_db_session(&db);
+	pg_session_do(other, "BEGIN; SELECT FROM payment_order WHERE user_id IN (7, 5100) FOR UPDATE");
+	do {
+		asker_init(&a, &e.call);
+		w->outbox->expire(w->outbox, &e);
+		assert_true(asker_wait(&a, w->pg.loop));
+		assert_int_equal(a.err.kind, TK_OK);
+		failed += e.count;
+	} while (e.more && failed < OVERDUE);
+	assert_int_equal(failed, OVERDUE - 2); /* all in one go */
+	assert_int_equal(expire(w), 0);
+	pg_session_do(other, "ROLLBACK");
+	assert_int_equal(expire(w), 2);
+	PQfinish(other);
+}
+
 /* --- stats --- */
 
 static void the_counts_are_true(void **state)
@@ -309,10 +333,12 @@ static void the_counts_are_true(void **state)
 	assert_int_equal(stats(w).pending, 0);
 	assert_int_equal(stats(w).oldest_age_ms, 0);
 	approved_orders(7, "1 min", "1 s");
-	pg_db_do(&db, "UPDATE outbox SET created_at = now() - interval '10 s' WHERE order_no = (SELECT order_no FROM"
+	pg_db_do(&db,
+		"UPDATE outbox SET created_at = now() - interval '10 s' WHERE order_no = (SELECT order_no FROM"
 		" payment_order WHERE user_id = 3)");
-	pg_db_do(&db, "INSERT INTO refund (payment_id, order_no, user_id, amount, reason, status)"
-	              " SELECT gen_random_uuid(), gen_random_uuid(), 1, 1, '', s FROM"
+	pg_db_do(&db,
+		"INSERT INTO refund (payment_id, order_no, user_id, amount, reason, status)"
+		" SELECT gen_random_uuid(), gen_random_uuid(), 1, 1, '', s FROM"
 		" unnest('{PENDING,FAILED,DONE}'::text[]) s");
 	struct outbox_stats s = stats(w);
 	assert_int_equal(s.pending, 7);
@@ -325,8 +351,9 @@ static void a_seat_sold_twice_is_counted(void **state)
 {
 	struct outbox_world *w = *state;
 	pg_db_do(&db, "ALTER TABLE reservation DROP CONSTRAINT reservation_seat_live");
-	pg_db_do(&db, "INSERT INTO reservation (user_id, schedule_id, seat_no, status, active)"
-	              " SELECT n, 1, 'A-' || n %% 3, 'CONFIRMED', 1 FROM generate_series(1, 5) n");
+	pg_db_do(&db,
+		"INSERT INTO reservation (user_id, schedule_id, seat_no, status, active)"
+		" SELECT n, 1, 'A-' || n %% 3, 'CONFIRMED', 1 FROM generate_series(1, 5) n");
 	int64_t oversold = stats(w).oversold;
 	pg_db_do(&db, "TRUNCATE reservation");
 	pg_db_do(&db, "ALTER TABLE reservation ADD CONSTRAINT reservation_seat_live UNIQUE (schedule_id, seat_no, active)");
@@ -349,6 +376,7 @@ int main(void)
 		TEST(more_than_a_call_takes_goes_on_with_the_next),
 		TEST(an_order_that_ran_out_long_ago_is_found_behind_many),
 		TEST(an_order_under_a_lock_is_passed_over_and_comes_later),
+		TEST(locked_orders_let_no_other_be_passed_over),
 		TEST(the_counts_are_true),
 		TEST(a_seat_sold_twice_is_counted),
 	};

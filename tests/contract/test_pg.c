@@ -121,9 +121,9 @@ static void a_bad_row_harms_nobody_in_its_batch(void **state)
 		snprintf(no, sizeof no, "B-%d", i);
 		r[i] = ready_call(next_user++, no);
 	}
-	r[BAD_TEXT].seat = seat("\xff\xfe");   /* 22021 */
-	r[BAD_MONEY].amount_krw = -1;          /* 23514 */
-	r[BAD_TIME].remaining_ms = INT64_MAX;  /* 22008 */
+	r[BAD_TEXT].seat = seat("\xff\xfe");  /* 22021 */
+	r[BAD_MONEY].amount_krw = -1;		  /* 23514 */
+	r[BAD_TIME].remaining_ms = INT64_MAX; /* 22008 */
 	for (int i = 0; i < CROWD; i++) {
 		asker_init(&a[i], &r[i].call);
 		w->orders.orders->ready(w->orders.orders, &r[i]);
@@ -208,9 +208,11 @@ static void who_waits_too_long_for_a_lock_is_told_before_the_deadline(void **sta
 	assert_true(pg_ready(w->pg));
 	pg_session_do(other, "ROLLBACK");
 	PQfinish(other);
-	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM payment_order WHERE seat_no = 'X-%d' AND approved_at IS NOT"
-		" NULL",
-	                     (int)next_user - 1), 0);
+	assert_int_equal(pg_db_int(&db,
+						 "SELECT count(*) FROM payment_order WHERE seat_no = 'X-%d' AND approved_at IS NOT"
+						 " NULL",
+						 (int)next_user - 1),
+		0);
 }
 
 static void a_held_row_under_a_lock_is_waited_for_and_then_kept(void **state)
@@ -249,7 +251,8 @@ static void an_approval_of_another_daemon_is_told_with_its_event(void **state)
 	snprintf(sql, sizeof sql,
 		"BEGIN; UPDATE payment_order SET approved_at = now(), rev = 1 WHERE order_no = '%s';"
 		"INSERT INTO payment (order_no, user_id, amount, method, status, event_id)"
-		" VALUES ('%s', 1, 1, 'CARD', 'APPROVED', '%s')", no, no, event);
+		" VALUES ('%s', 1, 1, 'CARD', 'APPROVED', '%s')",
+		no, no, event);
 	pg_session_do(other, sql);
 	struct order_approve p = approve_call(order_no);
 	struct asker a;
@@ -274,7 +277,8 @@ static void a_number_that_another_daemon_just_made_is_the_same_order(void **stat
 	PGconn *other = pg_db_session(&db);
 	snprintf(sql, sizeof sql,
 		"BEGIN; INSERT INTO payment_order (order_no, user_id, schedule_id, seat_no, amount)"
-		" VALUES ('%s', %d, 1, 'T-1', 77)", no, (int)r.user);
+		" VALUES ('%s', %d, 1, 'T-1', 77)",
+		no, (int)r.user);
 	pg_session_do(other, sql);
 	struct asker a;
 	asker_init(&a, &r.call);
@@ -356,8 +360,7 @@ static const char *misfit_of(struct pg_db *d, struct loop *l, struct pg **ret_pg
 {
 	struct pg_settings s = {.url = d->url, .connections = {1, 1}, .timeout_ms = TIMEOUT_MS};
 	*ret_pg = pg_create(l, &s, NULL);
-	for (int i = 0; i < 2000 && !pg_misfit(*ret_pg) && !pg_ready(*ret_pg); i++)
-		loop_turn(l, 5);
+	for (int i = 0; i < 2000 && !pg_misfit(*ret_pg) && !pg_ready(*ret_pg); i++) loop_turn(l, 5);
 	return pg_misfit(*ret_pg);
 }
 
@@ -407,8 +410,7 @@ static void another_name_for_a_constraint_is_fine_and_a_mended_schema_heals(void
 	pg_db_do(&d, "ALTER TABLE inbox DROP CONSTRAINT inbox_pkey");
 	assert_non_null(misfit_of(&d, l, &pg));
 	pg_db_do(&d, "CREATE UNIQUE INDEX ON inbox (event_id)");
-	for (int i = 0; i < 1000 && !pg_ready(pg); i++)
-		loop_turn(l, 5);
+	for (int i = 0; i < 1000 && !pg_ready(pg); i++) loop_turn(l, 5);
 	assert_true(pg_ready(pg));
 	assert_null(pg_misfit(pg));
 	pg_destroy(pg);

@@ -91,8 +91,7 @@ static void a_killed_server_is_unavailable_at_the_deadline_and_heals(void **stat
 	struct pg_world *w = *state;
 	struct order_ready r = ready_call();
 	pg_server_kill(&server);
-	for (int i = 0; i < 20; i++)
-		loop_turn(w->loop, 5); /* the loss is noticed */
+	for (int i = 0; i < 20; i++) loop_turn(w->loop, 5); /* the loss is noticed */
 	assert_false(pg_ready(w->pg));
 	struct answer a = ask_ready(w, &r);
 	assert_int_equal(a.kind, TK_UNAVAILABLE); /* nothing was sent */
@@ -145,8 +144,7 @@ static void ended_sessions_are_replaced(void **state)
 	struct pg_world *w = *state;
 	struct order_ready r = ready_call();
 	pg_db_do(&db, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test'");
-	for (int i = 0; i < 10; i++)
-		loop_turn(w->loop, 5);
+	for (int i = 0; i < 10; i++) loop_turn(w->loop, 5);
 	assert_true(pg_world_ready_within(w, 5000));
 	assert_int_equal(ask_ready(w, &r).kind, TK_OK);
 }
@@ -158,15 +156,13 @@ static void a_server_that_is_away_at_the_start_is_waited_for(void **state)
 	struct pg_settings s = {.url = db.url, .connections = {2, 1}, .timeout_ms = TIMEOUT_MS};
 	pg_server_kill(&server);
 	struct pg *pg = pg_create(l, &s, NULL);
-	for (int i = 0; i < 100; i++)
-		loop_turn(l, 5);
+	for (int i = 0; i < 100; i++) loop_turn(l, 5);
 	assert_false(pg_ready(pg));
 	assert_null(pg_misfit(pg));
 	assert_true(strlen(pg_complaint(pg)) > 0);
 	restart();
 	int64_t until = loop_now_us() / 1000 + 5000;
-	while (!pg_ready(pg) && loop_now_us() / 1000 < until)
-		loop_turn(l, 5);
+	while (!pg_ready(pg) && loop_now_us() / 1000 < until) loop_turn(l, 5);
 	assert_true(pg_ready(pg));
 	pg_destroy(pg);
 	loop_destroy(l);

@@ -66,9 +66,8 @@ static void ask_ready(int n)
 
 static void ask_approve(int n)
 {
-	struct order_approve p = {.order_no = order_number(n),
-		.payment_id = uuid_v7(when_now_ms(), 1),
-		.event_id = uuid_v7(when_now_ms(), 1)};
+	struct order_approve p = {
+		.order_no = order_number(n), .payment_id = uuid_v7(when_now_ms(), 1), .event_id = uuid_v7(when_now_ms(), 1)};
 	struct asker a;
 	asker_init(&a, &p.call);
 	world.orders.orders->approve(world.orders.orders, &p);
@@ -176,29 +175,38 @@ static void fill(void)
 {
 	pg_db_do(&db, "INSERT INTO concert (title) VALUES ('one')");
 	pg_db_do(&db, "INSERT INTO schedule (concert_id, show_at) SELECT 1, now() FROM generate_series(1, 5) n");
-	pg_db_do(&db, "INSERT INTO seat (schedule_id, seat_no, section, grade, price)"
-	              " SELECT 1 + n / %d, 'D-' || n %% %d, 'D', 'S', 1 FROM generate_series(1, %d) n", SEATS, SEATS, ROWS);
-	pg_db_do(&db, "INSERT INTO payment_order (user_id, schedule_id, seat_no, amount)"
-	              " SELECT n, 1 + n / %d, 'D-' || n %% %d, 1 FROM generate_series(1, %d) n", SEATS, SEATS, ROWS);
-	pg_db_do(&db, "INSERT INTO reservation (user_id, schedule_id, seat_no, status, active)"
-	              " SELECT 7000000 + n, 50, 'D-' || n, 'CONFIRMED', 1 FROM generate_series(1, %d) n", ROWS);
+	pg_db_do(&db,
+		"INSERT INTO seat (schedule_id, seat_no, section, grade, price)"
+		" SELECT 1 + n / %d, 'D-' || n %% %d, 'D', 'S', 1 FROM generate_series(1, %d) n",
+		SEATS, SEATS, ROWS);
+	pg_db_do(&db,
+		"INSERT INTO payment_order (user_id, schedule_id, seat_no, amount)"
+		" SELECT n, 1 + n / %d, 'D-' || n %% %d, 1 FROM generate_series(1, %d) n",
+		SEATS, SEATS, ROWS);
+	pg_db_do(&db,
+		"INSERT INTO reservation (user_id, schedule_id, seat_no, status, active)"
+		" SELECT 7000000 + n, 50, 'D-' || n, 'CONFIRMED', 1 FROM generate_series(1, %d) n",
+		ROWS);
 	/* Decided long ago, with payments and, as if Kafka were away, outbox rows. */
-	pg_db_do(&db, "WITH o AS (INSERT INTO payment_order (user_id, schedule_id, seat_no, amount, status,"
+	pg_db_do(&db,
+		"WITH o AS (INSERT INTO payment_order (user_id, schedule_id, seat_no, amount, status,"
 		" approved_at, expires_at)"
-	              " SELECT 8000000 + n, 60, 'D-' || n, 1, 'PAID', now() - interval '1 h', now() - n * interval '1 s'"
-	              " FROM generate_series(1, %d) n RETURNING *),"
-	              " p AS (INSERT INTO payment (order_no, user_id, amount, method, status, event_id, created_at)"
-	              " SELECT order_no, user_id, 1, 'CARD', 'APPROVED', gen_random_uuid(), expires_at FROM o RETURNING *)"
-	              " INSERT INTO outbox (event_id, order_no, next_try_at)"
-	              " SELECT event_id, order_no, created_at FROM p", ROWS);
+		" SELECT 8000000 + n, 60, 'D-' || n, 1, 'PAID', now() - interval '1 h', now() - n * interval '1 s'"
+		" FROM generate_series(1, %d) n RETURNING *),"
+		" p AS (INSERT INTO payment (order_no, user_id, amount, method, status, event_id, created_at)"
+		" SELECT order_no, user_id, 1, 'CARD', 'APPROVED', gen_random_uuid(), expires_at FROM o RETURNING *)"
+		" INSERT INTO outbox (event_id, order_no, next_try_at)"
+		" SELECT event_id, order_no, created_at FROM p",
+		ROWS);
 }
 
 static int64_t rows_read(void)
 {
 	/* Counters of a backend that does something now and then come with it. */
 	pg_db_do(&db, "SELECT pg_stat_force_next_flush()");
-	return pg_db_int(&db, "SELECT sum(seq_tup_read)::bigint + sum(greatest(idx_tup_fetch, 0))::bigint"
-	                      " + (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes) FROM pg_stat_user_tables");
+	return pg_db_int(&db,
+		"SELECT sum(seq_tup_read)::bigint + sum(greatest(idx_tup_fetch, 0))::bigint"
+		" + (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes) FROM pg_stat_user_tables");
 }
 
 /* A session tells what it has read at the end of a statement, when it last did so a second ago. */

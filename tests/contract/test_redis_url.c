@@ -32,9 +32,9 @@ static void urls_are_taken_apart(void **state)
 static void others_are_refused(void **state)
 {
 	static const char *const BAD[] = {"", "redis://", "redis:///0", "rediss://h", "http://h", "h:6379",
-		"redis://h:", "redis://h:0", "redis://h:65536",
-		"redis://h:6379x", "redis://h/one", "redis://h/-1", "redis://h/0/1", "redis://h?db=1",
-		"redis://[::1", "redis://[::1]x", "redis://a:%zz@h", "redis://a:%4@h", "redis://a:%00@h"};
+		"redis://h:", "redis://h:0", "redis://h:65536", "redis://h:6379x", "redis://h/one", "redis://h/-1",
+		"redis://h/0/1", "redis://h?db=1", "redis://[::1", "redis://[::1]x", "redis://a:%zz@h", "redis://a:%4@h",
+		"redis://a:%00@h"};
 	(void)state;
 	struct redis_url u;
 	for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {

@@ -11,14 +11,23 @@ struct fake_world {
 	struct loop *loop;
 };
 
-static struct fake_world *of(struct seat_world *w) { return container_of(w, struct fake_world, world); }
+static struct fake_world *of(struct seat_world *w)
+{
+	return container_of(w, struct fake_world, world);
+}
 
 static void turn(struct seat_world *w)
 {
 	if (of(w)->loop) loop_turn(of(w)->loop, 0);
 }
-static void pass(struct seat_world *w, int64_t ms) { of(w)->fake.now_ms += ms; }
-static void lose(struct seat_world *w) { fake_seat_lock_lose(&of(w)->fake); }
+static void pass(struct seat_world *w, int64_t ms)
+{
+	of(w)->fake.now_ms += ms;
+}
+static void lose(struct seat_world *w)
+{
+	fake_seat_lock_lose(&of(w)->fake);
+}
 static void delete_key(struct seat_world *w, const struct seat_no *seat)
 {
 	fake_seat_lock_delete(&of(w)->fake, w->schedule, seat);
@@ -37,13 +46,24 @@ static int setup(void **state, struct loop *l)
 	struct fake_world *f = calloc(1, sizeof *f);
 	fake_seat_lock_init(&f->fake, l);
 	f->loop = l;
-	f->world = (struct seat_world){.lock = &f->fake.port, .turn = turn, .pass = pass, .lose = lose,
-		.delete_key = delete_key, .set_key = set_key, .left_ms = left_ms};
+	f->world = (struct seat_world){.lock = &f->fake.port,
+		.turn = turn,
+		.pass = pass,
+		.lose = lose,
+		.delete_key = delete_key,
+		.set_key = set_key,
+		.left_ms = left_ms};
 	*state = &f->world;
 	return 0;
 }
-static int answers_at_once(void **state) { return setup(state, NULL); }
-static int answers_later(void **state) { return setup(state, loop_create()); }
+static int answers_at_once(void **state)
+{
+	return setup(state, NULL);
+}
+static int answers_later(void **state)
+{
+	return setup(state, loop_create());
+}
 
 static int teardown(void **state)
 {
@@ -79,8 +99,8 @@ static void a_reply_can_be_lost_after_acting(void **state)
 	struct seat_world *w = *state;
 	struct seat_no b1 = suite_seat("B-1");
 	fake_seat_lock_load(&of(w)->fake, w->schedule);
-	of(w)->fake.fault[FAKE_HOLD] = (struct fake_seat_fault){.countdown = 1, .err = TK_ERR(TK_UNAVAILABLE, "test"),
-		.after_acting = true};
+	of(w)->fake.fault[FAKE_HOLD] =
+		(struct fake_seat_fault){.countdown = 1, .err = TK_ERR(TK_UNAVAILABLE, "test"), .after_acting = true};
 	assert_int_equal(hold(w, &b1).kind, TK_UNAVAILABLE);
 	assert_int_equal(left_ms(w, &b1), 1000);
 }

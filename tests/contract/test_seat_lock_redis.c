@@ -20,9 +20,15 @@ struct redis_world {
 	int64_t first_schedule;
 };
 
-static struct redis_world *of(struct seat_world *w) { return container_of(w, struct redis_world, world); }
+static struct redis_world *of(struct seat_world *w)
+{
+	return container_of(w, struct redis_world, world);
+}
 
-static void turn(struct seat_world *w) { loop_turn(of(w)->loop, 10); }
+static void turn(struct seat_world *w)
+{
+	loop_turn(of(w)->loop, 10);
+}
 
 static void pass(struct seat_world *w, int64_t ms)
 {
@@ -61,7 +67,10 @@ static void forget(redisContext *c, int64_t schedule)
 	number(redisCommand(c, "EVAL %s 0 seat:lock:{%lld}:*",
 		"for _, k in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', k) end return 0", (long long)schedule));
 }
-static void lose(struct seat_world *w) { forget(of(w)->by_hand, w->schedule); }
+static void lose(struct seat_world *w)
+{
+	forget(of(w)->by_hand, w->schedule);
+}
 
 static redisContext *connect_by_hand(const struct redis_url *u)
 {
@@ -87,8 +96,14 @@ static int setup(void **state)
 	r->by_hand = connect_by_hand(&u);
 	/* Apart from everything else on that server, and from other runs at the same time. */
 	r->first_schedule = 1000000000000 + (int64_t)time(NULL) % 10000000 * 10000000 + getpid() * 100;
-	r->world = (struct seat_world){.lock = &r->lock.port, .schedule = r->first_schedule, .turn = turn, .pass = pass,
-		.delete_key = delete_key, .set_key = set_key, .left_ms = left_ms, .lose = lose};
+	r->world = (struct seat_world){.lock = &r->lock.port,
+		.schedule = r->first_schedule,
+		.turn = turn,
+		.pass = pass,
+		.delete_key = delete_key,
+		.set_key = set_key,
+		.left_ms = left_ms,
+		.lose = lose};
 	*state = &r->world;
 	return 0;
 }
@@ -105,4 +120,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void) { return seat_lock_suite("seat_lock: Redis", setup, teardown); }
+int main(void)
+{
+	return seat_lock_suite("seat_lock: Redis", setup, teardown);
+}

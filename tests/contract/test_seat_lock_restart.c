@@ -19,7 +19,10 @@ struct rig {
 	struct redis_seat_lock lock;
 };
 
-static void turn(struct seat_world *w) { loop_turn(container_of(w, struct rig, world)->loop, 10); }
+static void turn(struct seat_world *w)
+{
+	loop_turn(container_of(w, struct rig, world)->loop, 10);
+}
 
 static void await_ready(struct rig *r)
 {

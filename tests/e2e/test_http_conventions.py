@@ -258,9 +258,24 @@ def test_junk_ends_the_connection_and_harms_nobody(http, junk):
 
 
 @pytest.mark.parametrize("path", ["/%zz", "/concerts?limit=%zz", "/concerts?cursor=%ff", "/%2e%2e/%2e%2e/etc/passwd", "/../concerts",
-                                  "/schedules/2%2Fseats", "/concerts?" + "a=b&" * 1000, "/?" + "a" * 2000, "/concerts?limit"])
+                                  "/schedules/2%2Fseats", "/concerts?" + "a=b&" * 50, "/?" + "a" * 2000, "/concerts?limit"],
+                         ids=lambda p: p[:24])
 def test_odd_urls_are_answered(http, path):
     assert 200 <= http.get(path).status < 500
+
+
+def test_a_thousand_arguments_are_answered_or_cut_off(http):
+    got = answers(http.raw(raw_request(b"GET /concerts?" + b"a=b&" * 1000 + b" HTTP/1.1", (b"Host: x", b"Connection: close"))))
+    assert not got or got[0].status in (200, 400, 414, 431)
+    assert http.get("/livez").status == 200
+
+
+def test_long_headers_take_no_longer_than_short_ones(http):
+    """Twenty of 6 KB each: a token with many claims, or a browser's cookies."""
+    start = time.monotonic()
+    for _ in range(20):
+        assert http.get("/concerts", {"Cookie": "c" * 6000}).status in (200, 431)
+    assert time.monotonic() - start < 15
 
 
 def test_requests_one_after_the_other_on_one_connection(http):
@@ -367,6 +382,7 @@ def test_a_silent_connection_is_cut_off_in_the_end(strict):
 
 
 def test_slow_clients_keep_nobody_waiting(world, strict):
+    rest = strict.fds()
     slow = [socket.create_connection(("127.0.0.1", strict.port), 30) for _ in range(200)]
     try:
         for s in slow:
@@ -375,8 +391,7 @@ def test_slow_clients_keep_nobody_waiting(world, strict):
     finally:
         for s in slow:
             s.close()
-    before = strict.fds()
-    eventually(lambda: strict.fds() <= max(40, before - 100), "their descriptors are closed")
+    eventually(lambda: strict.fds() <= rest + 5, "their descriptors are closed")
 
 
 def test_a_request_in_time_on_an_old_connection_is_served(strict):

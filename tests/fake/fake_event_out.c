@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-static struct fake_event_out *self(struct event_out *e) { return container_of(e, struct fake_event_out, port); }
+static struct fake_event_out *self(struct event_out *e)
+{
+	return container_of(e, struct fake_event_out, port);
+}
 
 /* True on the n-th call and, with `span`, on those after it. */
 static bool counts_down(int *left, int *span)
@@ -27,7 +30,8 @@ static struct fake_event *accept(struct fake_event_out *f, enum fake_event_kind 
 	if (counts_down(&f->refuse_in, &f->refuse_for)) return NULL;
 	/* The oldest make room in a test of many. */
 	struct fake_event *e = &f->event[f->count++ % FAKE_EVENTS_MAX];
-	*e = (struct fake_event){.kind = kind, .tag = tag, .ok = !counts_down(&f->fail_in, &f->fail_for)};
+	*e = (struct fake_event){
+		.kind = kind, .tag = tag, .delivery = counts_down(&f->fail_in, &f->fail_for) ? DELIVERY_FAILED : DELIVERY_DONE};
 	return e;
 }
 
@@ -53,17 +57,29 @@ static const void *keep(char *to, const void *from, size_t n)
 	return memcpy(to, from, n < FAKE_BYTES_MAX ? n : FAKE_BYTES_MAX);
 }
 
+static size_t size_of(const struct dead_letter *d)
+{
+	return (d->cut == LETTER_WHOLE ? d->value_len : 0) + (d->cut != LETTER_BARE ? d->key_len : 0);
+}
+
 static struct tk_err publish_dead_letter(struct event_out *port, const struct dead_letter *d, uint64_t tag)
 {
-	struct fake_event *e = accept(self(port), FAKE_DEAD_LETTER, tag);
+	struct fake_event_out *f = self(port);
+	bool too_large = f->too_large && size_of(d) > f->too_large;
+	if (too_large && f->too_large_here) return TK_ERR(TK_INVALID, "fake refuses for good");
+	struct fake_event *e = accept(f, FAKE_DEAD_LETTER, tag);
 	if (!e) return TK_ERR(TK_UNAVAILABLE, "fake refuses");
+	if (too_large) e->delivery = DELIVERY_REFUSED;
 	e->dead_letter = *d;
 	e->dead_letter.key = keep(e->key, d->key, d->key_len);
 	e->dead_letter.value = keep(e->value, d->value, d->value_len);
 	return TK_NONE;
 }
 
-static bool reachable(struct event_out *port) { return !self(port)->away; }
+static bool reachable(struct event_out *port)
+{
+	return !self(port)->away;
+}
 
 void fake_event_out_init(struct fake_event_out *f)
 {
@@ -82,7 +98,7 @@ unsigned fake_event_out_report(struct fake_event_out *f)
 		if (e->reported) continue;
 		e->reported = true;
 		n++;
-		if (f->port.delivered) f->port.delivered(f->port.ctx, id_of(e), e->tag, e->ok);
+		if (f->port.delivered) f->port.delivered(f->port.ctx, id_of(e), e->tag, e->delivery);
 	}
 	return n;
 }

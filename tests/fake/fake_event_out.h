@@ -12,7 +12,8 @@ enum fake_event_kind { FAKE_PAYMENT, FAKE_RESERVATION, FAKE_DEAD_LETTER };
 struct fake_event {
 	enum fake_event_kind kind;
 	uint64_t tag;
-	bool reported, ok;
+	bool reported;
+	enum delivery delivery;
 	struct payment_completed payment;
 	struct reservation_decided reservation;
 	struct dead_letter dead_letter; /* its bytes are copied below; headers as given */
@@ -25,12 +26,15 @@ struct fake_event_out {
 	unsigned count; /* accepted, also those beyond FAKE_EVENTS_MAX */
 
 	/* Faults; all zero: every event is accepted, and reported as delivered. */
-	int refuse_in;  /* n: the n-th publish from now is refused (TK_UNAVAILABLE); counts down */
+	int refuse_in;	/* n: the n-th publish from now is refused (TK_UNAVAILABLE); counts down */
 	int refuse_for; /* ... and so many in all (0: one) */
-	int fail_in;    /* n: the n-th accepted from now is reported as failed; counts down */
-	int fail_for;   /* ... and so many in all (0: one) */
-	bool never;     /* no report is ever made */
-	bool away;      /* reachable answers false */
+	int fail_in;	/* n: the n-th accepted from now is reported as failed; counts down */
+	int fail_for;	/* ... and so many in all (0: one) */
+	size_t
+		too_large; /* n: a dead letter of more bytes (value and key) is refused for good, by the broker; 0: none is */
+	bool too_large_here; /* ... by publish itself */
+	bool never;			 /* no report is ever made */
+	bool away;			 /* reachable answers false */
 };
 
 void fake_event_out_init(struct fake_event_out *f);

@@ -32,13 +32,14 @@ static struct fake_reservation *live(struct fake_orders *f, int64_t schedule, co
 {
 	for (unsigned i = 0; i < f->reservation_count; i++) {
 		struct fake_reservation *r = &f->reservations[i];
-		if (same_seat(r->schedule, &r->seat, schedule, seat) && (r->confirmed || r->expires_ms > when_now_ms())) return r;
+		if (same_seat(r->schedule, &r->seat, schedule, seat) && (r->confirmed || r->expires_ms > when_now_ms()))
+			return r;
 	}
 	return NULL;
 }
 
-void fake_orders_reserve(struct fake_orders *f, int64_t user, int64_t schedule, struct seat_no seat, bool confirmed,
-	int64_t expires_ms)
+void fake_orders_reserve(
+	struct fake_orders *f, int64_t user, int64_t schedule, struct seat_no seat, bool confirmed, int64_t expires_ms)
 {
 	assert(f->reservation_count < FAKE_RESERVATIONS_MAX);
 	f->reservations[f->reservation_count++] = (struct fake_reservation){user, schedule, expires_ms, seat, confirmed};
@@ -179,7 +180,8 @@ static void do_approve(struct fake_orders *f, struct port_call *c)
 		o->rev = ++f->rev;
 		for (unsigned i = 0; i < f->reservation_count; i++) {
 			struct fake_reservation *v = &f->reservations[i];
-			if (v->user == o->user && same_seat(v->schedule, &v->seat, o->schedule, &o->seat)) v->expires_ms = TIME_FOREVER;
+			if (v->user == o->user && same_seat(v->schedule, &v->seat, o->schedule, &o->seat))
+				v->expires_ms = TIME_FOREVER;
 		}
 		tell_event(o, p);
 	} else if (p->verdict == APPROVE_AGAIN || p->verdict == APPROVE_PAID) {
@@ -201,7 +203,9 @@ static void do_fail(struct fake_orders *f, struct port_call *c)
 	r->owner = o->user;
 	r->schedule = o->schedule;
 	r->seat = o->seat;
-	r->verdict = o->status == ORDER_FAILED ? FAIL_AGAIN : o->status == ORDER_READY && !o->approved ? FAIL_DONE : FAIL_REFUSED;
+	r->verdict = o->status == ORDER_FAILED		   ? FAIL_AGAIN
+		: o->status == ORDER_READY && !o->approved ? FAIL_DONE
+												   : FAIL_REFUSED;
 	if (r->verdict != FAIL_DONE) return;
 	o->status = ORDER_FAILED;
 	strncpy(o->fail_reason, r->reason, sizeof o->fail_reason - 1);
@@ -215,7 +219,8 @@ static void do_unready(struct fake_orders *f, struct port_call *c)
 	u->verdict = v && v->confirmed ? UNREADY_SOLD : UNREADY_DONE;
 	for (unsigned i = 0; i < f->order_count && u->verdict == UNREADY_DONE; i++) {
 		struct fake_order *o = &f->orders[i];
-		if (o->user != u->user || o->status != ORDER_READY || !same_seat(o->schedule, &o->seat, u->schedule, &u->seat)) continue;
+		if (o->user != u->user || o->status != ORDER_READY || !same_seat(o->schedule, &o->seat, u->schedule, &u->seat))
+			continue;
 		if (o->approved) {
 			u->verdict = UNREADY_PAYMENT_IN_PROGRESS;
 		} else {

@@ -36,8 +36,8 @@ struct fake_orders {
 void fake_orders_init(struct fake_orders *f, struct loop *l);
 void fake_orders_finish(struct fake_orders *f);
 struct fake_order *fake_orders_find(struct fake_orders *f, const struct uuid *order_no); /* NULL: unknown */
-void fake_orders_reserve(struct fake_orders *f, int64_t user, int64_t schedule, struct seat_no seat, bool confirmed,
-	int64_t expires_ms);
+void fake_orders_reserve(
+	struct fake_orders *f, int64_t user, int64_t schedule, struct seat_no seat, bool confirmed, int64_t expires_ms);
 /* As the consumer decides: PAID confirms a reservation. */
 void fake_orders_decide(struct fake_orders *f, const struct uuid *order_no, enum order_status to);
 

@@ -103,6 +103,7 @@ static void do_expire(struct fake_outbox *f, struct port_call *c)
 
 	o->count = f->to_expire < EXPIRE_MAX ? f->to_expire : EXPIRE_MAX;
 	f->to_expire -= o->count;
+	o->more = f->to_expire > 0;
 }
 
 static void do_stats(struct fake_outbox *f, struct port_call *c)

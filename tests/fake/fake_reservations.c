@@ -6,7 +6,10 @@
 #include "runtime/mem.h"
 #include "runtime/when.h"
 
-static struct fake_reservations *self(struct reservations *p) { return container_of(p, struct fake_reservations, port); }
+static struct fake_reservations *self(struct reservations *p)
+{
+	return container_of(p, struct fake_reservations, port);
+}
 
 /* --- rows --- */
 
@@ -25,13 +28,17 @@ struct fake_bought *fake_order_find(struct fake_reservations *f, const struct uu
 	return NULL;
 }
 
-struct fake_paid *fake_payment_add(struct fake_reservations *f, const struct payment_completed *e, enum payment_method m,
-	enum payment_status s)
+struct fake_paid *fake_payment_add(
+	struct fake_reservations *f, const struct payment_completed *e, enum payment_method m, enum payment_status s)
 {
 	assert(f->payment_count < FAKE_ROWS);
 	struct fake_paid *p = &f->payments[f->payment_count++];
-	*p = (struct fake_paid){.id = uuid_v7(when_now_ms(), 0), .order_no = e->order_no, .user = e->user,
-		.amount = e->amount_krw, .method = m, .status = s};
+	*p = (struct fake_paid){.id = uuid_v7(when_now_ms(), 0),
+		.order_no = e->order_no,
+		.user = e->user,
+		.amount = e->amount_krw,
+		.method = m,
+		.status = s};
 	return p;
 }
 
@@ -44,17 +51,24 @@ struct fake_paid *fake_payment_kept(struct fake_reservations *f, const struct uu
 	return NULL;
 }
 
-struct fake_seated *fake_seat_add(struct fake_reservations *f, int64_t user, int64_t schedule, const struct seat_no *seat,
-	enum fake_row_status s)
+struct fake_seated *fake_seat_add(
+	struct fake_reservations *f, int64_t user, int64_t schedule, const struct seat_no *seat, enum fake_row_status s)
 {
 	assert(f->seat_count < FAKE_ROWS);
 	struct fake_seated *r = &f->seats[f->seat_count++];
-	*r = (struct fake_seated){.id = uuid_v7(when_now_ms(), 0), .user = user, .schedule = schedule, .seat = *seat,
-		.status = s, .rev = ++f->rev};
+	*r = (struct fake_seated){.id = uuid_v7(when_now_ms(), 0),
+		.user = user,
+		.schedule = schedule,
+		.seat = *seat,
+		.status = s,
+		.rev = ++f->rev};
 	return r;
 }
 
-static bool is_live(const struct fake_seated *r) { return r->status == ROW_HELD || r->status == ROW_CONFIRMED; }
+static bool is_live(const struct fake_seated *r)
+{
+	return r->status == ROW_HELD || r->status == ROW_CONFIRMED;
+}
 
 static struct fake_seated *seat_latest(struct fake_reservations *f, int64_t schedule, const struct seat_no *seat)
 {
@@ -113,6 +127,7 @@ static struct tk_err act_confirm(struct fake_reservations *f, struct reservation
 	r->order_no = c->event->order_no;
 	o->status = ORDER_PAID;
 	o->reservation_id = r->id;
+	c->decided_ms = o->decided_ms = f->now_ms += 1000;
 	if (!o->approved) fake_payment_add(f, c->event, METHOD_CARD, PAYMENT_APPROVED)->id = c->payment_id;
 	note(f, c->event, NOTED_CONFIRMED);
 	c->confirmed = true;
@@ -144,6 +159,7 @@ static void look_at_order(struct fake_reservations *f, struct reservation_look *
 	l->facts.order = o->status;
 	l->approved = o->approved;
 	l->reservation_id = o->reservation_id;
+	l->decided_ms = o->decided_ms;
 	strcpy(l->fail_reason, o->fail_reason ? o->fail_reason : "");
 }
 
@@ -153,7 +169,9 @@ static void look_at_payment(struct fake_reservations *f, struct reservation_look
 	if (!p) return;
 	l->kept_id = p->id;
 	l->facts.kept_method = p->method;
-	l->facts.kept = p->status == PAYMENT_PENDING ? KEPT_PENDING : p->status == PAYMENT_APPROVED ? KEPT_APPROVED : KEPT_RETURNED;
+	l->facts.kept = p->status == PAYMENT_PENDING ? KEPT_PENDING
+		: p->status == PAYMENT_APPROVED			 ? KEPT_APPROVED
+												 : KEPT_RETURNED;
 }
 
 static struct tk_err act_look(struct fake_reservations *f, struct reservation_look *l)
@@ -188,7 +206,8 @@ static struct tk_err settle_confirm(struct fake_reservations *f, struct reservat
 	struct fake_paid *p = fake_payment_kept(f, &e->order_no);
 	if (!still_so(f, s, ORDER_READY)) return TK_NONE;
 	if (uuid_is_nil(&s->seen->live_id) && r) return TK_ERR(TK_CONFLICT, "reservation_seat_live");
-	if (!uuid_is_nil(&s->seen->live_id) && (!r || !uuid_equal(&r->id, &s->seen->live_id) || live_of(r, e) == LIVE_TAKEN))
+	if (!uuid_is_nil(&s->seen->live_id) &&
+		(!r || !uuid_equal(&r->id, &s->seen->live_id) || live_of(r, e) == LIVE_TAKEN))
 		return TK_NONE;
 	if (note_find(f, &e->event_id)) return TK_ERR(TK_CONFLICT, "inbox_pkey");
 	if (r && r->user != e->user) {
@@ -205,6 +224,7 @@ static struct tk_err settle_confirm(struct fake_reservations *f, struct reservat
 	r->rev = ++f->rev;
 	o->status = ORDER_PAID;
 	o->reservation_id = r->id;
+	s->decided_ms = o->decided_ms = f->now_ms += 1000;
 	if (p) p->status = PAYMENT_APPROVED;
 	else fake_payment_add(f, e, METHOD_CARD, PAYMENT_APPROVED);
 	note(f, e, NOTED_CONFIRMED);
@@ -235,6 +255,7 @@ static struct tk_err settle_reject(struct fake_reservations *f, struct reservati
 	give_back(f, s->event);
 	o->status = ORDER_CANCELLED;
 	o->fail_reason = CONFIRMATION_REASON[s->verdict];
+	s->decided_ms = o->decided_ms = f->now_ms += 1000;
 	note(f, s->event, NOTED_REJECTED);
 	s->done = true;
 	if (late) return TK_NONE;
@@ -261,8 +282,8 @@ static bool fails(struct fake_reservations *f, enum fake_reservations_call which
 	return fake_fault_hits(&f->fault[which]);
 }
 
-static void answer(struct fake_reservations *f, enum fake_reservations_call which, bool fails_, struct port_call *c,
-	struct tk_err err)
+static void answer(
+	struct fake_reservations *f, enum fake_reservations_call which, bool fails_, struct port_call *c, struct tk_err err)
 {
 	fake_desk_answer(&f->desk, c, fails_ ? f->fault[which].err : err);
 }
@@ -304,6 +325,7 @@ void fake_reservations_init(struct fake_reservations *f, struct loop *l)
 {
 	*f = (struct fake_reservations){
 		.port = {confirm, look, settle},
+		.now_ms = 1700000000000,
 		.orders = mem_must(calloc(FAKE_ROWS, sizeof(struct fake_bought))),
 		.payments = mem_must(calloc(FAKE_ROWS, sizeof(struct fake_paid))),
 		.seats = mem_must(calloc(FAKE_ROWS, sizeof(struct fake_seated))),

@@ -20,6 +20,7 @@ struct fake_bought { /* payment_order */
 	bool approved;
 	const char *fail_reason;
 	struct uuid reservation_id;
+	int64_t decided_ms;
 };
 struct fake_paid { /* payment */
 	struct uuid id, order_no;
@@ -55,17 +56,18 @@ struct fake_reservations {
 	struct fake_note *notes;
 	unsigned order_count, payment_count, seat_count, note_count;
 	int64_t given_back; /* points */
+	int64_t now_ms;		/* goes on by a second a decision */
 };
 void fake_reservations_init(struct fake_reservations *f, struct loop *l);
 void fake_reservations_finish(struct fake_reservations *f);
 
 struct fake_bought *fake_order_add(struct fake_reservations *f, const struct payment_completed *e, enum order_status s);
 struct fake_bought *fake_order_find(struct fake_reservations *f, const struct uuid *order_no);
-struct fake_paid *fake_payment_add(struct fake_reservations *f, const struct payment_completed *e, enum payment_method m,
-	enum payment_status s);
+struct fake_paid *fake_payment_add(
+	struct fake_reservations *f, const struct payment_completed *e, enum payment_method m, enum payment_status s);
 struct fake_paid *fake_payment_kept(struct fake_reservations *f, const struct uuid *order_no);
-struct fake_seated *fake_seat_add(struct fake_reservations *f, int64_t user, int64_t schedule, const struct seat_no *seat,
-	enum fake_row_status s);
+struct fake_seated *fake_seat_add(
+	struct fake_reservations *f, int64_t user, int64_t schedule, const struct seat_no *seat, enum fake_row_status s);
 struct fake_seated *fake_seat_live(struct fake_reservations *f, int64_t schedule, const struct seat_no *seat);
 
 #endif

@@ -5,7 +5,10 @@
 
 #include "domain/schedule.h"
 
-static struct fake_seat_lock *fake_of(struct seat_lock *s) { return container_of(s, struct fake_seat_lock, port); }
+static struct fake_seat_lock *fake_of(struct seat_lock *s)
+{
+	return container_of(s, struct fake_seat_lock, port);
+}
 
 static void *grown(void *array, unsigned count, size_t size)
 {
@@ -136,7 +139,8 @@ static int64_t others(struct fake_seat_lock *f, const struct seat_hold *h)
 	for (unsigned i = 0; i < f->lock_count; i++) {
 		const struct fake_lock *k = &f->locks[i];
 		if (k->schedule == h->schedule && k->user == h->user && k->listed && k->expires_ms > f->now_ms &&
-			!is_asked(h, &k->seat)) n++;
+			!is_asked(h, &k->seat))
+			n++;
 	}
 	for (unsigned i = 0; i < f->state_count; i++) {
 		const struct fake_state *s = &f->states[i];
@@ -161,8 +165,12 @@ static void place(struct fake_seat_lock *f, struct seat_hold *h, unsigned i)
 {
 	struct fake_lock *k = lock_find(f, h->schedule, &h->seats[i]);
 	if (!h->own[i]) {
-		lock_put(f, (struct fake_lock){.schedule = h->schedule, .user = h->user, .seat = h->seats[i], .listed = true,
-			.expires_ms = f->now_ms + h->ttl_ms});
+		lock_put(f,
+			(struct fake_lock){.schedule = h->schedule,
+				.user = h->user,
+				.seat = h->seats[i],
+				.listed = true,
+				.expires_ms = f->now_ms + h->ttl_ms});
 		h->expires_ms[i] = f->now_ms + h->ttl_ms;
 		return;
 	}
@@ -202,7 +210,10 @@ static struct tk_err do_hold(struct fake_seat_lock *f, struct port_call *c)
 	return TK_NONE;
 }
 
-static void hold(struct seat_lock *s, struct seat_hold *h) { act(fake_of(s), FAKE_HOLD, &h->call, do_hold); }
+static void hold(struct seat_lock *s, struct seat_hold *h)
+{
+	act(fake_of(s), FAKE_HOLD, &h->call, do_hold);
+}
 
 /* --- claim --- */
 
@@ -221,7 +232,8 @@ static void prolong(struct fake_seat_lock *f, const struct seat_claim *k, struct
 {
 	bool endless = lock->expires_ms == INT64_MAX;
 	int64_t least = endless && k->at_least_ms < FALLBACK_MS ? FALLBACK_MS : k->at_least_ms;
-	if (endless || (!k->renew && lock->expires_ms < f->now_ms + least)) lock->expires_ms = f->now_ms + least;
+	if (endless || (uuid_is_nil(&lock->order_no) && lock->expires_ms < f->now_ms + least))
+		lock->expires_ms = f->now_ms + least;
 }
 
 static struct tk_err do_claim(struct fake_seat_lock *f, struct port_call *c)
@@ -231,7 +243,7 @@ static struct tk_err do_claim(struct fake_seat_lock *f, struct port_call *c)
 	k->first = false;
 	k->verdict = claimable(f, k, lock);
 	if (k->verdict != CLAIM_OWN) return TK_NONE;
-	k->first = uuid_is_nil(&lock->order_no) || k->renew;
+	k->first = uuid_is_nil(&lock->order_no) || uuid_equal(&lock->order_no, &k->ended);
 	if (k->first) {
 		prolong(f, k, lock);
 		lock->order_no = k->order_no;
@@ -242,7 +254,10 @@ static struct tk_err do_claim(struct fake_seat_lock *f, struct port_call *c)
 	return TK_NONE;
 }
 
-static void claim(struct seat_lock *s, struct seat_claim *k) { act(fake_of(s), FAKE_CLAIM, &k->call, do_claim); }
+static void claim(struct seat_lock *s, struct seat_claim *k)
+{
+	act(fake_of(s), FAKE_CLAIM, &k->call, do_claim);
+}
 
 /* --- release, holds --- */
 
@@ -252,14 +267,18 @@ static enum release_verdict releasable(struct fake_seat_lock *f, const struct se
 	const struct fake_state *s = taken(f, k->schedule, &k->seat);
 	if (!lock) return RELEASE_NOT_HELD;
 	if (lock->user != k->user) return RELEASE_NOT_OWNED;
-	bool pending = s && s->kind == CLAIM_PENDING && s->user == k->user;
-	return (pending || !uuid_is_nil(&lock->order_no)) && !k->even_if_ordered ? RELEASE_ORDERED : RELEASE_DONE;
+	bool pending = s && s->kind == CLAIM_PENDING && s->user == k->user, ordered = !uuid_is_nil(&lock->order_no);
+	bool ended = ordered && uuid_equal(&lock->order_no, &k->ended);
+	if (k->only_ended && !ended) return RELEASE_NOT_HELD;
+	return (pending || ordered) && !ended ? RELEASE_ORDERED : RELEASE_DONE;
 }
 
 static struct tk_err do_release(struct fake_seat_lock *f, struct port_call *c)
 {
 	struct seat_release *k = container_of(c, struct seat_release, call);
 	k->verdict = releasable(f, k);
+	const struct fake_lock *lock = lock_find(f, k->schedule, &k->seat);
+	k->order_no = k->verdict == RELEASE_ORDERED ? lock->order_no : (struct uuid){0};
 	if (k->verdict == RELEASE_DONE) lock_delete(f, k->schedule, &k->seat);
 	return TK_NONE;
 }
@@ -291,12 +310,16 @@ static struct tk_err do_holds(struct fake_seat_lock *f, struct port_call *c)
 		const struct fake_state *s = taken(f, lock->schedule, &lock->seat);
 		bool elsewhere = s && s->user == k->user && s->kind != CLAIM_PENDING;
 		if (lock->schedule == k->schedule && lock->user == k->user && lock->expires_ms > f->now_ms && lock->listed &&
-			!elsewhere) insert(k, lock);
+			!elsewhere)
+			insert(k, lock);
 	}
 	return TK_NONE;
 }
 
-static void holds(struct seat_lock *s, struct seat_holds *k) { act(fake_of(s), FAKE_HOLDS, &k->call, do_holds); }
+static void holds(struct seat_lock *s, struct seat_holds *k)
+{
+	act(fake_of(s), FAKE_HOLDS, &k->call, do_holds);
+}
 
 /* --- the copy --- */
 
@@ -315,8 +338,8 @@ static void merge(struct fake_seat_lock *f, const struct seat_change *ch)
 		f->states = grown(f->states, f->state_count, sizeof *f->states);
 		s = &f->states[f->state_count++];
 	}
-	*s = (struct fake_state){.schedule = ch->schedule, .rev = ch->rev, .user = ch->user, .seat = ch->seat,
-		.kind = ch->kind};
+	*s = (struct fake_state){
+		.schedule = ch->schedule, .rev = ch->rev, .user = ch->user, .seat = ch->seat, .kind = ch->kind};
 	end_hold(f, ch);
 }
 
@@ -329,7 +352,10 @@ static struct tk_err do_apply(struct fake_seat_lock *f, struct port_call *c)
 	return TK_NONE;
 }
 
-static void apply(struct seat_lock *s, struct seat_apply *k) { act(fake_of(s), FAKE_APPLY, &k->call, do_apply); }
+static void apply(struct seat_lock *s, struct seat_apply *k)
+{
+	act(fake_of(s), FAKE_APPLY, &k->call, do_apply);
+}
 
 static struct tk_err do_read(struct fake_seat_lock *f, struct port_call *c)
 {
@@ -344,7 +370,10 @@ static struct tk_err do_read(struct fake_seat_lock *f, struct port_call *c)
 	return TK_NONE;
 }
 
-static void read_all(struct seat_lock *s, struct seat_read *k) { act(fake_of(s), FAKE_READ, &k->call, do_read); }
+static void read_all(struct seat_lock *s, struct seat_read *k)
+{
+	act(fake_of(s), FAKE_READ, &k->call, do_read);
+}
 
 static uint32_t life(const struct seat_lock *s)
 {
@@ -356,9 +385,17 @@ static uint32_t life(const struct seat_lock *s)
 void fake_seat_lock_init(struct fake_seat_lock *f, struct loop *l)
 {
 	*f = (struct fake_seat_lock){
-		.port = {.hold = hold, .claim = claim, .release = release, .holds = holds, .apply = apply, .read = read_all,
+		.port = {.hold = hold,
+			.claim = claim,
+			.release = release,
+			.holds = holds,
+			.apply = apply,
+			.read = read_all,
 			.life = life},
-		.loop = l, .life = 1, .now_ms = 1700000000000, .hook.before_sleep = deliver,
+		.loop = l,
+		.life = 1,
+		.now_ms = 1700000000000,
+		.hook.before_sleep = deliver,
 	};
 	f->answers_tail = &f->answers;
 	if (l) hook_add(l, &f->hook);
@@ -367,7 +404,8 @@ void fake_seat_lock_init(struct fake_seat_lock *f, struct loop *l)
 void fake_seat_lock_finish(struct fake_seat_lock *f)
 {
 	if (f->loop) {
-		while (deliver(&f->hook)) {}
+		while (deliver(&f->hook)) {
+		}
 		hook_remove(f->loop, &f->hook);
 	}
 	free(f->locks);
@@ -380,11 +418,12 @@ void fake_seat_lock_delete(struct fake_seat_lock *f, int64_t schedule, const str
 	lock_delete(f, schedule, seat);
 }
 
-void fake_seat_lock_set(struct fake_seat_lock *f, int64_t schedule, const struct seat_no *seat, int64_t user,
-	int64_t ttl_ms)
+void fake_seat_lock_set(
+	struct fake_seat_lock *f, int64_t schedule, const struct seat_no *seat, int64_t user, int64_t ttl_ms)
 {
-	lock_put(f, (struct fake_lock){.schedule = schedule, .user = user, .seat = *seat,
-		.expires_ms = ttl_ms ? f->now_ms + ttl_ms : INT64_MAX});
+	lock_put(f,
+		(struct fake_lock){
+			.schedule = schedule, .user = user, .seat = *seat, .expires_ms = ttl_ms ? f->now_ms + ttl_ms : INT64_MAX});
 }
 
 int64_t fake_seat_lock_left_ms(struct fake_seat_lock *f, int64_t schedule, const struct seat_no *seat)

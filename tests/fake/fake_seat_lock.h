@@ -18,11 +18,11 @@ struct fake_seat_fault {
 	bool after_acting;
 };
 
-struct fake_lock { /* a lock key */
+struct fake_lock {						/* a lock key */
 	int64_t schedule, user, expires_ms; /* INT64_MAX: set by hand without an end */
 	struct seat_no seat;
 	struct uuid order_no; /* nil: not claimed */
-	bool listed;          /* false: set by hand, and not seen since; does not count towards the limit */
+	bool listed;		  /* false: set by hand, and not seen since; does not count towards the limit */
 };
 struct fake_state { /* a field of the copy */
 	int64_t schedule, rev, user;
@@ -58,7 +58,7 @@ void fake_seat_lock_set(struct fake_seat_lock *f, int64_t schedule, const struct
 	int64_t ttl_ms); /* 0: without an end */
 /* As PTTL: -1 no end, -2 no key. */
 int64_t fake_seat_lock_left_ms(struct fake_seat_lock *f, int64_t schedule, const struct seat_no *seat);
-void fake_seat_lock_lose(struct fake_seat_lock *f); /* FLUSHALL, and another life */
+void fake_seat_lock_lose(struct fake_seat_lock *f);					  /* FLUSHALL, and another life */
 void fake_seat_lock_load(struct fake_seat_lock *f, int64_t schedule); /* as if a load had finished */
 
 #endif

@@ -126,6 +126,22 @@ static enum hold_outcome hold(struct shop *s, int64_t user, unsigned seat)
 	return hold_many(s, user, SHOW, seat, 1);
 }
 
+/* As a body with 150 seats: only as many as fit are there, but all are counted. */
+static enum hold_outcome hold_more_than_fit(struct shop *s)
+{
+	struct hold_seat *h = mem_must(calloc(1, sizeof *h));
+	unsigned before = finished;
+
+	*h = (struct hold_seat){.user = TOM, .schedule = SHOW, .count = 150};
+	for (unsigned i = 0; i < HOLD_SEATS_MAX; i++) h->seats[i] = fake_seat_no(1 + i % 10);
+	hold_seat_start(h, &s->services, on_done);
+	wait_done(s, before);
+	enum hold_outcome o = h->outcome;
+	hold_seat_finish(h);
+	free(h);
+	return o;
+}
+
 static enum ready_outcome ready_order(struct shop *s, int64_t user, unsigned seat, struct uuid *ret_order)
 {
 	struct ready_payment r = {.user = user, .schedule = SHOW, .seat = fake_seat_no(seat)};
@@ -217,6 +233,7 @@ static void refusals_come_in_the_contracts_order(void **state)
 	assert_int_equal(hold_many(s, TOM, EARLY_SHOW, 1, 5), HOLD_NOT_OPEN);
 	assert_int_equal(hold(s, ANN, 5), HELD_NEW);
 	assert_int_equal(hold_many(s, TOM, SHOW, 1, 5), HOLD_OVER_LIMIT);
+	assert_int_equal(hold_more_than_fit(s), HOLD_OVER_LIMIT);
 	assert_int_equal(hold_many(s, TOM, SHOW, 4, 2), HOLD_SEAT_HELD);
 	assert_false(is_held(s, 4)); /* all or nothing */
 }
@@ -381,6 +398,23 @@ static void a_declined_payment_frees_the_seat(void **state)
 	assert_int_equal(decline(s, uuid_v7(0, 0)), FAIL_NO_ORDER);
 }
 
+static void a_decline_that_could_not_free_the_seat_does_so_when_repeated(void **state)
+{
+	struct shop *s = *state;
+	struct uuid first = an_order(s, TOM, 1), second;
+
+	s->w.seats.fault[FAKE_RELEASE] = (struct fake_seat_fault){.countdown = 1, .err = AWAY};
+	assert_int_equal(decline(s, first), FAILED_NOW_OR_BEFORE);
+	assert_true(is_held(s, 1));
+	assert_int_equal(decline(s, first), FAILED_NOW_OR_BEFORE);
+	assert_false(is_held(s, 1));
+	/* But never the hold of a later order. */
+	second = an_order(s, TOM, 1);
+	assert_int_equal(decline(s, first), FAILED_NOW_OR_BEFORE);
+	assert_true(is_held(s, 1));
+	assert_int_equal(pay(s, second, NULL), COMPLETED);
+}
+
 static void an_approved_payment_can_be_neither_declined_nor_released(void **state)
 {
 	struct shop *s = *state;
@@ -447,6 +481,7 @@ int main(void)
 		TEST(a_full_outbox_refuses_payments_and_loses_none),
 		TEST(what_is_decided_is_not_paid_again),
 		TEST(a_declined_payment_frees_the_seat),
+		TEST(a_decline_that_could_not_free_the_seat_does_so_when_repeated),
 		TEST(an_approved_payment_can_be_neither_declined_nor_released),
 		TEST(a_release_fails_the_order_before_it_frees_the_seat),
 		TEST(an_order_outlives_a_hold_that_redis_lost_until_it_is_released),

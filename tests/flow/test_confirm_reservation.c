@@ -33,7 +33,7 @@ struct stage {
 	struct fake_catalogue catalogue;
 	struct mend_copies mend;
 	struct event_batch batch;
-	unsigned finished, parked, retried;
+	unsigned finished, parked, cut, retried;
 	int64_t lost[MAX]; /* schedules */
 	unsigned lost_count;
 	bool silent; /* Kafka reports nothing */
@@ -56,18 +56,23 @@ static void parked(void *ctx, const struct event_slot *slot)
 	(void)slot;
 	((struct stage *)ctx)->parked++;
 }
+static void cut(void *ctx, const struct event_slot *slot)
+{
+	(void)slot;
+	((struct stage *)ctx)->cut++;
+}
 static void retried(void *ctx, struct tk_err err, unsigned events)
 {
 	assert_true(tk_failed(err));
 	assert_true(events > 0);
 	((struct stage *)ctx)->retried++;
 }
-static void delivered(void *ctx, const struct uuid *id, uint64_t tag, bool ok)
+static void delivered(void *ctx, const struct uuid *id, uint64_t tag, enum delivery d)
 {
 	struct stage *s = ctx;
 	(void)id;
 	assert_int_equal(tag >> 32, 3);
-	event_batch_delivered(&s->batch, tag, ok);
+	event_batch_delivered(&s->batch, tag, d);
 }
 
 static int open_stage(void **state)
@@ -88,7 +93,7 @@ static int open_stage(void **state)
 	s->mend.loop = s->loop;
 	const struct event_ports ports = {
 		.reservations = &s->db.port, .seat_lock = &s->seats.port, .event_out = &s->events.port, .loop = s->loop};
-	const struct event_batch_owner owner = {finished, copy_lost, parked, retried, s};
+	const struct event_batch_owner owner = {NULL, finished, copy_lost, parked, cut, retried, s};
 	event_batch_init(&s->batch, 3, MAX, &ports, &owner);
 	*state = s;
 	return 0;
@@ -113,9 +118,13 @@ static int close_stage(void **state)
 
 static struct payment_completed an_event(struct stage *s)
 {
-	struct payment_completed e = {
-		.event_id = uuid_v7(when_now_ms(), 0), .order_no = uuid_v7(when_now_ms(), 0), .user = s->next,
-		.schedule = SHOW, .amount_krw = AMOUNT, .occurred_at_ms = when_now_ms(), .seat = fake_seat_no((unsigned)s->next)};
+	struct payment_completed e = {.event_id = uuid_v7(when_now_ms(), 0),
+		.order_no = uuid_v7(when_now_ms(), 0),
+		.user = s->next,
+		.schedule = SHOW,
+		.amount_krw = AMOUNT,
+		.occurred_at_ms = when_now_ms(),
+		.seat = fake_seat_no((unsigned)s->next)};
 	strcpy(e.traceparent, TRACE);
 	s->next++;
 	return e;
@@ -132,8 +141,13 @@ static void put(struct stage *s, unsigned i, const struct payment_completed *e)
 {
 	s->batch.slots[i].confirm.event = *e;
 	s->batch.slots[i].fault = NULL;
-	s->batch.slots[i].letter = (struct dead_letter){
-		.key = "7:A-1", .key_len = 5, .value = "{}", .value_len = 2, .topic = "payment.completed", .partition = 4, .offset = i};
+	s->batch.slots[i].letter = (struct dead_letter){.key = "7:A-1",
+		.key_len = 5,
+		.value = "{}",
+		.value_len = 2,
+		.topic = "payment.completed",
+		.partition = 4,
+		.offset = i};
 }
 
 /* Until the batch has finished; false: it had not after `ms`. */
@@ -251,6 +265,18 @@ static void a_database_away_is_waited_for_and_nothing_is_parked(void **state)
 	assert_int_equal(published(s, FAKE_DEAD_LETTER), 0);
 }
 
+static void a_confirmation_whose_reply_was_lost_is_no_duplicate(void **state)
+{
+	struct stage *s = *state;
+	struct payment_completed e = a_purchase(s);
+	s->db.fault[FAKE_CONFIRM] = (struct fake_fault){.countdown = 1, .err = UNKNOWN, .after_acting = true};
+	decide(s, &e, 1);
+	assert_int_equal(s->batch.slots[0].confirm.outcome, CONFIRM_CONFIRMED);
+	assert_paid_once(s, &e);
+	decide(s, &e, 1); /* and when it is delivered again, it is one */
+	assert_int_equal(s->batch.slots[0].confirm.outcome, CONFIRM_DUPLICATE);
+}
+
 static void only_what_failed_is_tried_again(void **state)
 {
 	struct stage *s = *state;
@@ -261,6 +287,74 @@ static void only_what_failed_is_tried_again(void **state)
 	assert_int_equal(s->db.calls[FAKE_CONFIRM], 5);
 	assert_int_equal(s->retried, 1);
 	assert_int_equal(published(s, FAKE_RESERVATION), 4);
+}
+
+/* The database, with an order that no statement with it ends in time for: neither it nor its companions are answered. */
+struct slow_database {
+	struct reservations port;
+	struct stage *stage;
+	struct hook hook;
+	struct reservation_confirm *asked[MAX];
+	unsigned count, rounds;
+	struct uuid heavy;
+	bool cured;
+};
+
+static void slow_confirm(struct reservations *port, struct reservation_confirm *c)
+{
+	struct slow_database *d = container_of(port, struct slow_database, port);
+	d->asked[d->count++] = c;
+}
+static void slow_look(struct reservations *port, struct reservation_look *l)
+{
+	struct slow_database *d = container_of(port, struct slow_database, port);
+	d->stage->db.port.look(&d->stage->db.port, l);
+}
+static void slow_settle(struct reservations *port, struct reservation_settle *s)
+{
+	struct slow_database *d = container_of(port, struct slow_database, port);
+	d->stage->db.port.settle(&d->stage->db.port, s);
+}
+
+static bool answer_the_round(struct hook *h)
+{
+	struct slow_database *d = container_of(h, struct slow_database, hook);
+	struct reservation_confirm *asked[MAX];
+	unsigned n = d->count;
+	bool heavy = false;
+	memcpy(asked, d->asked, sizeof asked);
+	d->count = 0;
+	d->rounds += n > 0;
+	for (unsigned i = 0; i < n; i++) heavy |= uuid_equal(&asked[i]->event->order_no, &d->heavy);
+	for (unsigned i = 0; i < n; i++) {
+		if (heavy && !d->cured) port_answer(&asked[i]->call, UNKNOWN);
+		else d->stage->db.port.confirm(&d->stage->db.port, asked[i]);
+	}
+	return n > 0;
+}
+
+static void one_that_is_too_heavy_does_not_take_the_others_with_it(void **state)
+{
+	struct stage *s = *state;
+	struct slow_database d = {
+		.port = {slow_confirm, slow_look, slow_settle}, .stage = s, .hook.before_sleep = answer_the_round};
+	struct payment_completed e[MAX];
+	hook_add(s->loop, &d.hook);
+	s->batch.ports.reservations = &d.port;
+	for (unsigned i = 0; i < MAX; i++) {
+		e[i] = a_purchase(s);
+		put(s, i, &e[i]);
+	}
+	d.heavy = e[9].order_no;
+	event_batch_start(&s->batch, MAX);
+	assert_false(run(s, 2500));
+	for (unsigned i = 0; i < MAX; i++)
+		if (i != 9) assert_paid_once(s, &e[i]);
+	assert_int_equal(fake_order_find(&s->db, &e[9].order_no)->status, ORDER_READY);
+	d.cured = true;
+	assert_true(run(s, 5000));
+	assert_paid_once(s, &e[9]);
+	hook_remove(s->loop, &d.hook);
 }
 
 static void refused_data_is_parked_and_its_neighbours_flow(void **state)
@@ -369,6 +463,12 @@ static void redis_away_stops_no_batch_and_the_copy_is_mended_later(void **state)
 	assert_int_equal(s->lost_count, 1);
 	assert_int_equal(s->lost[0], SHOW);
 	assert_null(copy_of(s, &e));
+	/* As long as it is away, the database is not asked. */
+	uint32_t life = s->seats.life;
+	s->seats.life = 0;
+	for (int64_t end = loop_now_us() / 1000 + 3 * COPIES_PAUSE_MS; loop_now_us() / 1000 < end;) loop_turn(s->loop, 20);
+	assert_int_equal(s->catalogue.calls[FAKE_CLAIMS], 0);
+	s->seats.life = life;
 	/* The first mending finds it away still. */
 	s->catalogue.fault[FAKE_CLAIMS] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	fake_catalogue_claim(&s->catalogue, SHOW, 1, CLAIM_SOLD, e.user, 1);
@@ -447,6 +547,52 @@ static void a_dead_letter_topic_that_is_away_holds_the_batch(void **state)
 	assert_int_equal(published(s, FAKE_DEAD_LETTER), 1);
 }
 
+/* By the broker, or by publish itself: whole, then without its value, then bare; and then the batch goes on. */
+static void a_letter_that_is_too_large_goes_cut_and_stops_nothing(void **state)
+{
+	struct stage *s = *state;
+	static const char BIG[1000] = "{";
+	const struct {
+		size_t limit;
+		unsigned cuts;
+	} step[] = {{500, 1}, {3, 2}};
+	for (int k = 0; k < 4; k++) {
+		struct payment_completed e = a_purchase(s);
+		s->events.count = s->cut = s->retried = 0;
+		s->events.too_large = step[k / 2].limit;
+		s->events.too_large_here = k % 2;
+		put(s, 0, &e);
+		put(s, 1, &e);
+		s->batch.slots[0].fault = "not_json";
+		s->batch.slots[0].letter.value = BIG;
+		s->batch.slots[0].letter.value_len = sizeof BIG;
+		event_batch_start(&s->batch, 2);
+		assert_true(run(s, 5000));
+		assert_paid_once(s, &e);
+		assert_int_equal(s->cut, step[k / 2].cuts);
+		assert_int_equal(s->retried, 0);
+		assert_int_equal(s->batch.slots[0].letter.cut, step[k / 2].cuts);
+		assert_int_equal(published(s, FAKE_DEAD_LETTER), k % 2 ? 1 : 1 + step[k / 2].cuts);
+	}
+}
+
+static void a_letter_refused_at_any_size_is_given_up(void **state)
+{
+	struct stage *s = *state;
+	struct payment_completed e = an_event(s);
+	put(s, 0, &e);
+	s->batch.slots[0].letter.cut = LETTER_WHOLE;
+	event_batch_start(&s->batch, 1);
+	for (int i = 0; i < 50 && s->batch.busy; i++) {
+		loop_turn(s->loop, 5);
+		for (unsigned k = 0; k < s->events.count; k++) s->events.event[k].delivery = DELIVERY_REFUSED;
+		fake_event_out_report(&s->events);
+	}
+	assert_false(s->batch.busy);
+	assert_int_equal(s->cut, LETTER_CUTS);
+	assert_int_equal(published(s, FAKE_DEAD_LETTER), LETTER_CUTS);
+}
+
 static void given_up_it_asks_for_nothing_more(void **state)
 {
 	struct stage *s = *state;
@@ -470,7 +616,9 @@ int main(void)
 		T(a_confirmation_is_copied_and_announced_before_the_batch_ends),
 		T(no_single_fault_changes_the_outcome),
 		T(a_database_away_is_waited_for_and_nothing_is_parked),
+		T(a_confirmation_whose_reply_was_lost_is_no_duplicate),
 		T(only_what_failed_is_tried_again),
+		T(one_that_is_too_heavy_does_not_take_the_others_with_it),
 		T(refused_data_is_parked_and_its_neighbours_flow),
 		T(an_order_that_fails_between_look_and_settle_is_looked_at_again),
 		T(facts_that_never_hold_still_are_tried_later),
@@ -481,6 +629,8 @@ int main(void)
 		T(what_kafka_refuses_or_loses_is_published_again),
 		T(a_dead_letter_is_the_message_as_it_came),
 		T(a_dead_letter_topic_that_is_away_holds_the_batch),
+		T(a_letter_that_is_too_large_goes_cut_and_stops_nothing),
+		T(a_letter_refused_at_any_size_is_given_up),
 		T(given_up_it_asks_for_nothing_more),
 	};
 	return cmocka_run_group_tests_name("confirm_reservation", tests, NULL, NULL);

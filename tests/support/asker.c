@@ -35,8 +35,7 @@ void asker_init(struct asker *a, struct port_call *c)
 bool asker_wait_ms(struct asker *a, struct loop *l, int64_t ms)
 {
 	int64_t until = loop_now_us() / 1000 + ms;
-	while (a->answers == 0 && loop_now_us() / 1000 < until)
-		loop_turn(l, 5);
+	while (a->answers == 0 && loop_now_us() / 1000 < until) loop_turn(l, 5);
 	return a->answers > 0;
 }
 

@@ -20,8 +20,8 @@ struct asker {
 	struct tk_err err;
 	int answers;
 };
-void asker_init(struct asker *a, struct port_call *c);           /* the flow waits: the port may be asked now */
-bool asker_wait(struct asker *a, struct loop *l);                /* false: no answer within 20 s */
+void asker_init(struct asker *a, struct port_call *c);			 /* the flow waits: the port may be asked now */
+bool asker_wait(struct asker *a, struct loop *l);				 /* false: no answer within 20 s */
 bool asker_wait_ms(struct asker *a, struct loop *l, int64_t ms); /* false: no answer by then; wait on if you like */
 
 #endif

@@ -32,8 +32,8 @@ static void report(struct broker *b, const struct broker_report *r)
 		b->loses--;
 		return;
 	}
-	b->port.delivered(b->port.ctx, &r->id, r->tag, !b->refuses);
-	if (b->twice) b->port.delivered(b->port.ctx, &r->id, r->tag, !b->refuses);
+	b->port.delivered(b->port.ctx, &r->id, r->tag, b->refuses ? DELIVERY_FAILED : DELIVERY_DONE);
+	if (b->twice) b->port.delivered(b->port.ctx, &r->id, r->tag, b->refuses ? DELIVERY_FAILED : DELIVERY_DONE);
 }
 
 static bool report_all(struct hook *h)

@@ -90,7 +90,7 @@ SQL = [
 def _event_id(message):
     try:
         return str(uuid.UUID(json.loads(message.value)["eventId"]))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -89,7 +89,6 @@ conf_set = _declare("conf_set", c.c_int, _P, c.c_char_p, c.c_char_p, c.c_char_p,
 conf_set_dr = _declare("conf_set_dr_msg_cb", None, _P, _DR)
 conf_set_log = _declare("conf_set_log_cb", None, _P, _LOG)
 rk_new = _declare("new", _P, c.c_int, _P, c.c_char_p, c.c_size_t)
-rk_destroy = _declare("destroy", None, _P)
 flush = _declare("flush", c.c_int, _P, c.c_int)
 produceva = _declare("produceva", _P, _P, c.POINTER(_Vu), c.c_size_t)
 error_string = _declare("error_string", c.c_char_p, _P)
@@ -101,7 +100,6 @@ list_add = _declare("topic_partition_list_add", c.POINTER(_TopicPartition), c.PO
 list_destroy = _declare("topic_partition_list_destroy", None, c.POINTER(_TopicPartitionList))
 assign = _declare("assign", c.c_int, _P, c.POINTER(_TopicPartitionList))
 consumer_poll = _declare("consumer_poll", c.POINTER(_Message), _P, c.c_int)
-consumer_close = _declare("consumer_close", c.c_int, _P)
 message_destroy = _declare("message_destroy", None, c.POINTER(_Message))
 message_headers = _declare("message_headers", c.c_int, c.POINTER(_Message), c.POINTER(_P))
 header_get_all = _declare("header_get_all", c.c_int, _P, c.c_size_t, c.POINTER(c.c_char_p), c.POINTER(_P),
@@ -110,8 +108,6 @@ message_timestamp = _declare("message_timestamp", c.c_int64, c.POINTER(_Message)
 topic_name = _declare("topic_name", c.c_char_p, _P)
 watermarks = _declare("query_watermark_offsets", c.c_int, _P, c.c_char_p, c.c_int32, c.POINTER(c.c_int64),
                       c.POINTER(c.c_int64), c.c_int)
-committed = _declare("committed", c.c_int, _P, c.POINTER(_TopicPartitionList), c.c_int)
-commit = _declare("commit", c.c_int, _P, c.POINTER(_TopicPartitionList), c.c_int)
 metadata = _declare("metadata", c.c_int, _P, c.c_int, _P, c.POINTER(c.POINTER(_Meta)), c.c_int)
 metadata_destroy = _declare("metadata_destroy", None, c.POINTER(_Meta))
 queue_new = _declare("queue_new", _P, _P)
@@ -135,6 +131,23 @@ topic_result_error_string = _declare("topic_result_error_string", c.c_char_p, _P
 delete_group_new = _declare("DeleteGroup_new", _P, c.c_char_p)
 delete_group_destroy = _declare("DeleteGroup_destroy", None, _P)
 delete_groups = _declare("DeleteGroups", None, _P, c.POINTER(_P), c.c_size_t, _P, _P)
+group_result_error = _declare("group_result_error", _P, _P)
+group_result_partitions = _declare("group_result_partitions", c.POINTER(_TopicPartitionList), _P)
+
+
+def _declare_offsets(what):
+    """The calls of ListConsumerGroupOffsets and AlterConsumerGroupOffsets differ in their names only."""
+    return (_declare(f"{what}_new", _P, c.c_char_p, c.POINTER(_TopicPartitionList)),
+            _declare(what, None, _P, c.POINTER(_P), c.c_size_t, _P, _P),
+            _declare(f"{what}_destroy", None, _P),
+            _declare(f"event_{what}_result", _P, _P),
+            _declare(f"{what}_result_groups", c.POINTER(_P), _P, c.POINTER(c.c_size_t)))
+
+
+list_offsets_new, list_offsets, list_offsets_destroy, list_offsets_result, list_offsets_groups = \
+    _declare_offsets("ListConsumerGroupOffsets")
+alter_offsets_new, alter_offsets, alter_offsets_destroy, alter_offsets_result, alter_offsets_groups = \
+    _declare_offsets("AlterConsumerGroupOffsets")
 
 
 @_LOG
@@ -162,7 +175,8 @@ def _text(b):
 
 
 class Kafka:
-    """One test run's view of a broker. Not for several threads at once, save produce()."""
+    """One test run's view of a broker, shared by its worlds. Not for several threads at once, save enqueue(). Its handles
+    are never destroyed: that can hang in librdkafka 2.0.2, and the process ends soon enough."""
 
     def __init__(self, brokers, timeout_s=30):
         self.brokers, self.timeout_s = brokers, timeout_s
@@ -198,13 +212,6 @@ class Kafka:
                                             fetch_wait_max_ms=20, enable_partition_eof="true",
                                             fetch_error_backoff_ms=50, auto_offset_reset="earliest")
         return self._handles["c"]
-
-    def close(self):
-        for name, rk in self._handles.items():
-            if name != "p":
-                consumer_close(rk)
-            rk_destroy(rk)
-        self._handles = {}
 
     # --- producing ---
 
@@ -340,64 +347,81 @@ class Kafka:
 
     # --- groups and topics ---
 
-    def _group(self, group, topic, offsets, call):
-        """`call` with the topic's partitions at these offsets (None: not given), until the group has a coordinator."""
-        if group not in self._handles:
-            self._handles[group] = self._open(CONSUMER, group_id=group, enable_auto_commit="false")
-        n, deadline = self.partitions(topic), time.monotonic() + self.timeout_s
-        while True:
-            tpl = list_new(n)
-            try:
-                for p in range(n):
-                    list_add(tpl, topic.encode(), p).contents.offset = offsets[p] if offsets else OFFSET_INVALID
-                err = call(self._handles[group], tpl)
-                if not err:
-                    elems = [tpl.contents.elems[i] for i in range(n)]
-                    return [e.offset if e.offset >= 0 else None for e in elems]
-            finally:
-                list_destroy(tpl)
-            if err not in TRY_AGAIN or time.monotonic() > deadline:
-                raise KafkaError(_text(err2str(err)))
-            time.sleep(0.1)
+    def _offsets(self, group, topic, offsets, new, call, free, result, result_groups):
+        """Asks for, or sets, a group's offsets of all partitions of a topic."""
+        n = self.partitions(topic)
+        tpl = list_new(n)
+        for p in range(n):
+            list_add(tpl, topic.encode(), p).contents.offset = offsets[p] if offsets else OFFSET_INVALID
+        item = new(group.encode(), tpl)
+        list_destroy(tpl)
+        found = {}
+
+        def take(ev):
+            count = c.c_size_t()
+            group_result = result_groups(result(ev), c.byref(count))[0]
+            err = group_result_error(group_result)
+            if err:
+                raise KafkaError(_text(error_string(err)))
+            got = group_result_partitions(group_result).contents
+            for i in range(got.cnt):
+                e = got.elems[i]
+                if e.err:
+                    raise KafkaError(_text(err2str(e.err)))
+                found[e.partition] = e.offset if e.offset >= 0 else None
+        self._admin(call, item, free, take)
+        return [found[p] for p in range(n)]
 
     def committed(self, group, topic):
         """[committed offset of each partition], None where there is none."""
-        return self._group(group, topic, None, lambda rk, tpl: committed(rk, tpl, self.timeout_s * 1000))
+        return self._offsets(group, topic, None, list_offsets_new, list_offsets, list_offsets_destroy, list_offsets_result,
+                             list_offsets_groups)
 
     def commit(self, group, topic, offsets):
         """Sets a group's offsets (nobody may be in it)."""
-        self._group(group, topic, offsets, lambda rk, tpl: commit(rk, tpl, 0))
+        self._offsets(group, topic, offsets, alter_offsets_new, alter_offsets, alter_offsets_destroy, alter_offsets_result,
+                      alter_offsets_groups)
 
     def lag(self, group, topic):
         return sum(end - (at or 0) for end, at in zip(self.ends(topic), self.committed(group, topic)))
 
-    def _admin(self, call, item, free, result, result_topics, ok):
-        rk = self._producer()
-        q = queue_new(rk)
-        arr = (_P * 1)(item)
-        call(rk, arr, 1, None, q)
-        free(item)
-        ev = queue_poll(q, self.timeout_s * 1000)
+    def _admin(self, call, item, free, take=None):
+        """An admin request about one thing; `take` looks at the answer. One that finds no coordinator is repeated."""
+        rk, deadline = self._producer(), time.monotonic() + self.timeout_s
+        q, arr = queue_new(rk), (_P * 1)(item)
         try:
-            if not ev:
-                raise KafkaError("no answer")
-            if event_error(ev):
-                raise KafkaError(_text(event_error_string(ev)))
-            if result:
-                n = c.c_size_t()
-                each = result_topics(result(ev), c.byref(n))
-                err = topic_result_error(each[0])
-                if err and err not in ok:
-                    raise KafkaError(_text(topic_result_error_string(each[0])))
+            while True:
+                call(rk, arr, 1, None, q)
+                ev = queue_poll(q, self.timeout_s * 1000)
+                if not ev:
+                    raise KafkaError("no answer")
+                try:
+                    err = event_error(ev)
+                    if not err:
+                        return take(ev) if take else None
+                    if err not in TRY_AGAIN or time.monotonic() > deadline:
+                        raise KafkaError(_text(event_error_string(ev)))
+                finally:
+                    event_destroy(ev)
+                time.sleep(0.1)
         finally:
-            if ev:
-                event_destroy(ev)
+            free(item)
             queue_destroy(q)
+
+    @staticmethod
+    def _topic_result(result, result_topics, fine):
+        def take(ev):
+            n = c.c_size_t()
+            each = result_topics(result(ev), c.byref(n))[0]
+            err = topic_result_error(each)
+            if err and err != fine:
+                raise KafkaError(_text(topic_result_error_string(each)))
+        return take
 
     def create_topic(self, name, partitions):
         err = c.create_string_buffer(512)
         item = new_topic(name.encode(), partitions, 1, err, 512)
-        self._admin(create_topics, item, new_topic_destroy, create_result, create_result_topics, (TOPIC_EXISTS,))
+        self._admin(create_topics, item, new_topic_destroy, self._topic_result(create_result, create_result_topics, TOPIC_EXISTS))
 
     def topics_settle(self, *names):
         """Waits until every partition of the topics has a leader."""
@@ -409,8 +433,8 @@ class Kafka:
                 time.sleep(0.02)
 
     def delete_topic(self, name):
-        self._admin(delete_topics, delete_topic_new(name.encode()), delete_topic_destroy, delete_result,
-                    delete_result_topics, (UNKNOWN_TOPIC,))
+        self._admin(delete_topics, delete_topic_new(name.encode()), delete_topic_destroy,
+                    self._topic_result(delete_result, delete_result_topics, UNKNOWN_TOPIC))
 
     def delete_group(self, name):
-        self._admin(delete_groups, delete_group_new(name.encode()), delete_group_destroy, None, None, ())
+        self._admin(delete_groups, delete_group_new(name.encode()), delete_group_destroy)

@@ -266,7 +266,8 @@ static void migrate(struct pg_db *db)
 		free(text);
 	}
 	globfree(&found);
-	pg_session_do(db->sql, "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT"
+	pg_session_do(db->sql,
+		"CREATE TABLE IF NOT EXISTS schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT"
 		" NULL)");
 }
 

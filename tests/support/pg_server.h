@@ -17,9 +17,9 @@ struct pg_server {
 	int port;
 	char dir[64], url[128]; /* the url of its database postgres */
 };
-bool pg_server_start(struct pg_server *s);   /* false: PostgreSQL is not installed here */
-void pg_server_kill(struct pg_server *s);    /* SIGKILL to all of its processes */
-void pg_server_pause(struct pg_server *s);   /* SIGSTOP to all of them: it accepts and never answers */
+bool pg_server_start(struct pg_server *s); /* false: PostgreSQL is not installed here */
+void pg_server_kill(struct pg_server *s);  /* SIGKILL to all of its processes */
+void pg_server_pause(struct pg_server *s); /* SIGSTOP to all of them: it accepts and never answers */
 void pg_server_resume(struct pg_server *s);
 void pg_server_restart(struct pg_server *s); /* kills what runs; same port and data */
 void pg_server_finish(struct pg_server *s);
@@ -29,7 +29,7 @@ struct pg_db {
 	PGconn *sql;
 };
 bool pg_db_create(struct pg_db *db, const char *server_url); /* NULL: from the environment; false: not given */
-void pg_db_empty(struct pg_db *db);                          /* the same without tables */
+void pg_db_empty(struct pg_db *db);							 /* the same without tables */
 void pg_db_drop(struct pg_db *db);
 void pg_db_do(struct pg_db *db, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int64_t pg_db_int(struct pg_db *db, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* NULL: INT64_MIN */

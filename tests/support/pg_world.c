@@ -32,8 +32,8 @@ static void held(struct orders_world *w, int64_t user, int64_t schedule, const c
 {
 	pg_db_do(db_of(w),
 		"INSERT INTO reservation (user_id, schedule_id, seat_no, status, active, expires_at)"
-		" VALUES (%lld, %lld, '%s', 'HELD', 1, now() + %lld * interval '1 ms')",
-		(long long)user, (long long)schedule, seat, (long long)ms);
+		" VALUES (%lld, %lld, '%s', 'HELD', 1, CASE WHEN %d = 0 THEN now() + %lld * interval '1 ms' END)",
+		(long long)user, (long long)schedule, seat, ms == HELD_FOR_EVER, ms == HELD_FOR_EVER ? 0LL : (long long)ms);
 }
 
 static void confirmed(struct orders_world *w, int64_t user, int64_t schedule, const char *seat)
@@ -76,7 +76,7 @@ static int64_t held_until(struct orders_world *w, int64_t schedule, const char *
 {
 	const char *from = "FROM reservation WHERE active = 1";
 	if (pg_db_int(db_of(w), "SELECT count(*) %s AND schedule_id = %lld AND seat_no = '%s' AND expires_at = 'infinity'",
-	        from, (long long)schedule, seat))
+			from, (long long)schedule, seat))
 		return TIME_FOREVER;
 	return pg_db_int(db_of(w),
 		"SELECT (extract(epoch FROM expires_at) * 1000)::bigint %s AND schedule_id = %lld AND seat_no = '%s'", from,
@@ -86,8 +86,7 @@ static int64_t held_until(struct orders_world *w, int64_t schedule, const char *
 bool pg_world_ready_within(struct pg_world *w, int64_t ms)
 {
 	int64_t until = loop_now_us() / 1000 + ms;
-	while (!pg_ready(w->pg) && loop_now_us() / 1000 < until)
-		loop_turn(w->loop, 5);
+	while (!pg_ready(w->pg) && loop_now_us() / 1000 < until) loop_turn(w->loop, 5);
 	return pg_ready(w->pg);
 }
 

@@ -53,7 +53,10 @@ static void become_server(const struct redis_server *s)
 	_exit(127);
 }
 
-static void nap(void) { nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000L}, NULL); }
+static void nap(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000L}, NULL);
+}
 
 static bool gone(struct redis_server *s)
 {
@@ -102,8 +105,14 @@ void redis_server_kill(struct redis_server *s)
 	s->pid = 0;
 }
 
-void redis_server_pause(struct redis_server *s) { must(kill(s->pid, SIGSTOP) == 0, "SIGSTOP"); }
-void redis_server_resume(struct redis_server *s) { must(kill(s->pid, SIGCONT) == 0, "SIGCONT"); }
+void redis_server_pause(struct redis_server *s)
+{
+	must(kill(s->pid, SIGSTOP) == 0, "SIGSTOP");
+}
+void redis_server_resume(struct redis_server *s)
+{
+	must(kill(s->pid, SIGCONT) == 0, "SIGCONT");
+}
 
 void redis_server_restart(struct redis_server *s)
 {

@@ -15,7 +15,7 @@ struct redis_server {
 
 /* False: there is no redis-server here. Returns when it answers PING. Without persistence but what is asked for. */
 bool redis_server_start(struct redis_server *s, const char *const *args);
-void redis_server_kill(struct redis_server *s);    /* SIGKILL, and waits */
+void redis_server_kill(struct redis_server *s);	   /* SIGKILL, and waits */
 void redis_server_pause(struct redis_server *s);   /* SIGSTOP: it accepts and never answers */
 void redis_server_resume(struct redis_server *s);  /* SIGCONT */
 void redis_server_restart(struct redis_server *s); /* kills what runs; same port, folder and arguments */

@@ -189,6 +189,7 @@ class Servers:
         self.redis_port = int(self.settings["TICKET_REDIS_PORT"])
         self.kafka_port = int(self.settings["TICKET_KAFKA_PORT"])
         self.brokers = f"127.0.0.1:{self.kafka_port}"
+        self.kafka_client = Kafka(self.brokers)
         self.postgres, self.kafka = Server(self, "postgres"), Server(self, "kafka")
         self.redis = RedisServer(self, "redis")
         self.all = (self.postgres, self.redis, self.kafka)
@@ -298,7 +299,8 @@ class Daemon:
     def start(self, ready=True):
         self._planned = False
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([binary(self.kind)], env=plain_env(**self.settings),
+            # It does not outlive us, whatever becomes of us.
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", binary(self.kind)], env=plain_env(**self.settings),
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if ready:
             self.await_ready()
@@ -448,7 +450,7 @@ class World:
         self.redis_db = n % 15 + 1
         self.redis = servers.redis.client(self.redis_db)
         self.redis.flushdb()
-        self.kafka = Kafka(servers.brokers)
+        self.kafka = servers.kafka_client
         self.topic = f"{self.name}.payment.completed"
         self.dlq = self.topic + ".dlq"
         self.events = f"{self.name}.reservation.events"
@@ -497,7 +499,6 @@ class World:
         try:
             for topic in (self.topic, self.dlq, self.events):
                 self.kafka.delete_topic(topic)
-            self.kafka.close()
             self.redis.flushdb()
             maker = self.servers.connect("postgres")
             with maker.cursor() as cur:
@@ -563,6 +564,16 @@ class World:
     def reservations(self, schedule, seat, live=True):
         return self.sql("SELECT * FROM reservation WHERE schedule_id = %s AND seat_no = %s AND (active = 1 OR NOT %s) "
                         "ORDER BY created_at", schedule, seat, live)
+
+    def waiting(self):
+        """The pids of those of PostgreSQL's processes that wait for a lock."""
+        return [r["pid"] for r in self.sql("SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+                                           "AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()")]
+
+    def end_waiting(self):
+        """Ends them, and what they were about to commit."""
+        for pid in self.waiting():
+            self.sql("SELECT pg_terminate_backend(%s, 10000)", pid)
 
     # --- events ---
 

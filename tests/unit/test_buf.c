@@ -132,8 +132,9 @@ static void commas_stand_between_members_and_elements_only(void **state)
 	j_raw(b, "raw", "[1]", 3);
 	j_str(b, "nothing", NULL);
 	j_obj_end(b);
-	assert_string_equal(buf_cstr(b), "{\"userId\":7,\"seatNo\":\"A-1\",\"none\":[],\"some\":[true,null,{},{\"x\":false}],"
-	                                 "\"raw\":[1],\"nothing\":null}");
+	assert_string_equal(buf_cstr(b),
+		"{\"userId\":7,\"seatNo\":\"A-1\",\"none\":[],\"some\":[true,null,{},{\"x\":false}],"
+		"\"raw\":[1],\"nothing\":null}");
 }
 
 static void two_texts_in_one_buffer_have_no_comma_between_them(void **state)
@@ -199,9 +200,9 @@ static void malformed_utf8_becomes_replacement_characters(void **state)
 {
 	(void)state;
 	assert_json_string("a\x80z", 3, "\"a" BAD "z\"");
-	assert_json_string("\xc0\xaf", 2, "\"" BAD BAD "\"");                 /* overlong slash */
-	assert_json_string("\xe0\x80\xaf", 3, "\"" BAD BAD BAD "\"");         /* overlong */
-	assert_json_string("\xed\xa0\x80", 3, "\"" BAD BAD BAD "\"");         /* a surrogate */
+	assert_json_string("\xc0\xaf", 2, "\"" BAD BAD "\"");				  /* overlong slash */
+	assert_json_string("\xe0\x80\xaf", 3, "\"" BAD BAD BAD "\"");		  /* overlong */
+	assert_json_string("\xed\xa0\x80", 3, "\"" BAD BAD BAD "\"");		  /* a surrogate */
 	assert_json_string("\xf4\x90\x80\x80", 4, "\"" BAD BAD BAD BAD "\""); /* beyond U+10FFFF */
 	assert_json_string("\xff\"", 2, "\"" BAD "\\\"\"");
 }

@@ -17,10 +17,12 @@
 #define ORDER_NO "0193a3b4-5c6d-7e8f-9a0b-000000000001"
 #define AT "2026-11-21T20:00:00.123Z"
 
-static const char PAYMENT[] = "{\"eventId\":\"" EVENT_ID "\",\"eventType\":\"PaymentCompletedEvent\",\"version\":1,"
+static const char PAYMENT[] =
+	"{\"eventId\":\"" EVENT_ID "\",\"eventType\":\"PaymentCompletedEvent\",\"version\":1,"
 	"\"occurredAt\":\"" AT "\",\"orderNo\":\"" ORDER_NO "\",\"userId\":7,\"scheduleId\":42,\"seatNo\":\"A-1\","
 	"\"amount\":120000,\"method\":\"CARD\"}";
-static const char DECIDED[] = "{\"eventId\":\"" EVENT_ID "\",\"eventType\":\"ReservationRejectedEvent\",\"version\":1,"
+static const char DECIDED[] =
+	"{\"eventId\":\"" EVENT_ID "\",\"eventType\":\"ReservationRejectedEvent\",\"version\":1,"
 	"\"occurredAt\":\"" AT "\",\"orderNo\":\"" ORDER_NO "\",\"reservationId\":null,\"userId\":7,\"scheduleId\":42,"
 	"\"seatNo\":\"A-1\",\"amount\":120000,\"reason\":\"SEAT_TAKEN\"}";
 
@@ -85,7 +87,8 @@ static void unknown_fields_and_any_order_are_fine(void **state)
 	judged(*state, ",\"method\":\"CARD\"}", ",\"method\":\"POINT\",\"pgTid\":\"x\"}", EVENT_FINE);
 	judged(*state, AT, "2026-11-22T05:00:00+09:00", EVENT_FINE);
 	judged(*state, "\"amount\":120000", "\"amount\":0", EVENT_FINE);
-	judged(*state, EVENT_ID, "f47ac10b-58cc-4372-a567-0e02b2c3d479", EVENT_FINE); /* any producer, any version of UUID */
+	judged(
+		*state, EVENT_ID, "f47ac10b-58cc-4372-a567-0e02b2c3d479", EVENT_FINE); /* any producer, any version of UUID */
 }
 
 static void what_is_not_json_is_not(void **state)
@@ -189,7 +192,8 @@ static void a_traceparent_is_taken_whole_or_not_at_all(void **state)
 {
 	static const char good[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 	static const char *const BAD[] = {
-		"", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1",
+		"",
+		"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1",
 		"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
 		"00-00000000000000000000000000000000-00f067aa0ba902b7-01",
 		"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",

@@ -88,13 +88,13 @@ static void what_depends_on_others_is_filled(void **state)
 
 static void what_is_given_is_not_filled(void **state)
 {
-	struct config c = loaded(FOR_API, ENV(JWT, "TICKET_HTTP_SHARDS", "3", "TICKET_DATABASE_CONNECTIONS", "6",
-	                                      "TICKET_QUEUE_REDIS_URL", "redis://q:1/2",
-	                                      "TICKET_QUEUE_BYPASS_PER_S", "0"));
+	struct config c = loaded(FOR_API,
+		ENV(JWT, "TICKET_HTTP_SHARDS", "3", "TICKET_DATABASE_CONNECTIONS", "8", "TICKET_QUEUE_REDIS_URL",
+			"redis://q:1/2", "TICKET_QUEUE_BYPASS_PER_S", "0"));
 
 	(void)state;
 	assert_int_equal(c.http_shards, 3);
-	assert_int_equal(c.database_connections, 6);
+	assert_int_equal(c.database_connections, 8);
 	assert_string_equal(c.queue_redis_url, "redis://q:1/2");
 	assert_int_equal(c.queue_bypass_per_s, 0);
 	config_finish(&c);
@@ -114,7 +114,18 @@ static void integers_are_taken_to_their_bounds_and_no_further(void **state)
 static void what_is_no_plain_integer_is_refused(void **state)
 {
 	static const char *const VALUES[] = {
-		" 5", "5 ", "+5", "5s", "0x5", "5.0", "1e2", "-", "--5", "99999999999999999999", "-99999999999999999999", "five",
+		" 5",
+		"5 ",
+		"+5",
+		"5s",
+		"0x5",
+		"5.0",
+		"1e2",
+		"-",
+		"--5",
+		"99999999999999999999",
+		"-99999999999999999999",
+		"five",
 	};
 
 	(void)state;
@@ -133,11 +144,10 @@ static void an_empty_variable_is_an_unset_one(void **state)
 
 static void words_are_taken_as_they_are_listed(void **state)
 {
-	struct config c = loaded(FOR_API, ENV(JWT, "TICKET_ROLE", "queue", "TICKET_HOLD_STORE", "db"));
+	struct config c = loaded(FOR_API, ENV(JWT, "TICKET_ROLE", "queue"));
 
 	(void)state;
 	assert_int_equal(c.role, ROLE_QUEUE);
-	assert_int_equal(c.hold_store, HOLD_STORE_DB);
 	config_finish(&c);
 	assert_value_refused("TICKET_ROLE", "QUEUE");
 	assert_value_refused("TICKET_ROLE", "que");
@@ -211,11 +221,11 @@ static void a_secret_is_required(void **state)
 	assert_refused(FOR_API, ENV("TICKET_AUTH", "off"), "TICKET_QUEUE_SECRET");
 }
 
-static void two_connections_a_shard_are_the_least(void **state)
+static void two_connections_a_shard_and_two_for_the_jobs_are_the_least(void **state)
 {
 	(void)state;
-	assert_refused(FOR_API, ENV(JWT, "TICKET_HTTP_SHARDS", "4", "TICKET_DATABASE_CONNECTIONS", "7"),
-	               "TICKET_DATABASE_CONNECTIONS");
+	assert_refused(FOR_API, ENV(JWT, "TICKET_HTTP_SHARDS", "4", "TICKET_DATABASE_CONNECTIONS", "9"),
+		"TICKET_DATABASE_CONNECTIONS");
 }
 
 static void a_booking_daemon_needs_to_know_its_queue(void **state)
@@ -231,6 +241,24 @@ static void the_two_topics_differ(void **state)
 {
 	(void)state;
 	assert_refused(FOR_CONSUMER, ENV(JWT, "TICKET_TOPIC_RESERVATION", "payment.completed"), "TICKET_TOPIC_RESERVATION");
+}
+
+static void names_and_lists_must_look_like_such(void **state)
+{
+	struct config c = loaded(FOR_API,
+		ENV(JWT, "TICKET_KAFKA_BROKERS", "a:1,b.c:9092,[::1]:9092", "TICKET_CORS_ORIGINS", "https://a.b,http://c:8080",
+			"TICKET_TOPIC_PAYMENT", "a.b_c-D9"));
+
+	(void)state;
+	config_finish(&c);
+	assert_refused(FOR_API, ENV(JWT, "TICKET_TOPIC_PAYMENT", "bad topic!"), "TICKET_TOPIC_PAYMENT");
+	assert_refused(FOR_CONSUMER, ENV(JWT, "TICKET_TOPIC_RESERVATION", ".."), "TICKET_TOPIC_RESERVATION");
+	assert_refused(FOR_CONSUMER, ENV(JWT, "TICKET_KAFKA_BROKERS", ":::"), "TICKET_KAFKA_BROKERS");
+	assert_refused(FOR_CONSUMER, ENV(JWT, "TICKET_KAFKA_BROKERS", "a:1,,b:2"), "TICKET_KAFKA_BROKERS");
+	assert_refused(FOR_API, ENV(JWT, "TICKET_CORS_ORIGINS", "not an origin"), "TICKET_CORS_ORIGINS");
+	assert_refused(FOR_API, ENV(JWT, "TICKET_CORS_ORIGINS", "https://a.b/path"), "TICKET_CORS_ORIGINS");
+	assert_refused(FOR_API, ENV(JWT, "TICKET_QUEUE_URL", "zzz"), "TICKET_QUEUE_URL");
+	assert_refused(FOR_API, ENV(JWT, "TICKET_HOLD_STORE", "db"), "TICKET_HOLD_STORE");
 }
 
 static void another_daemons_settings_are_not_read(void **state)
@@ -262,9 +290,9 @@ static char *printed(const struct config *c, enum config_daemon who)
 
 static void the_settings_in_force_print_without_passwords(void **state)
 {
-	struct config c = loaded(FOR_API, ENV(JWT, "TICKET_DATABASE_URL", "postgresql://u:hunter2@h/db?x=1",
-	                                      "TICKET_REDIS_URL", "redis://:hunter2@h:1/0",
-	                                      "TICKET_HTTP_ADDR", "[::1]:80"));
+	struct config c = loaded(FOR_API,
+		ENV(JWT, "TICKET_DATABASE_URL", "postgresql://u:hunter2@h/db?x=1", "TICKET_REDIS_URL", "redis://:hunter2@h:1/0",
+			"TICKET_HTTP_ADDR", "[::1]:80"));
 	char *text = printed(&c, FOR_API);
 
 	(void)state;
@@ -339,7 +367,8 @@ int main(void)
 		cmocka_unit_test(a_refusal_does_not_repeat_the_value),
 		cmocka_unit_test(a_refusal_fits_into_whatever_room_there_is),
 		cmocka_unit_test(a_secret_is_required),
-		cmocka_unit_test(two_connections_a_shard_are_the_least),
+		cmocka_unit_test(names_and_lists_must_look_like_such),
+		cmocka_unit_test(two_connections_a_shard_and_two_for_the_jobs_are_the_least),
 		cmocka_unit_test(a_booking_daemon_needs_to_know_its_queue),
 		cmocka_unit_test(the_two_topics_differ),
 		cmocka_unit_test(another_daemons_settings_are_not_read),

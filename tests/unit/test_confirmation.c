@@ -37,7 +37,10 @@ static const struct rule RULES[] = {
 	{SEEN_NEVER, YES, YES, ORDER_READY, ANY, ANY, ANY, LIVE_OUTLIVED, CONFIRMATION_CONFIRM},
 };
 
-static bool fits(int want, int is) { return want == ANY || want == is; }
+static bool fits(int want, int is)
+{
+	return want == ANY || want == is;
+}
 
 static const struct rule *rule_for(const struct confirmation_facts *f)
 {
@@ -54,8 +57,8 @@ static const struct rule *rule_for(const struct confirmation_facts *f)
 /* Combination `n` of all; false: there are no more. */
 static bool combination(unsigned n, struct confirmation_facts *ret)
 {
-	const unsigned sizes[] = {CONFIRMATION_SEENS, 2, 2, ORDER_STATUSES - 1, CONFIRMATION_KEPTS, METHODS, METHODS,
-		CONFIRMATION_LIVES};
+	const unsigned sizes[] = {
+		CONFIRMATION_SEENS, 2, 2, ORDER_STATUSES - 1, CONFIRMATION_KEPTS, METHODS, METHODS, CONFIRMATION_LIVES};
 	unsigned digit[8];
 	for (unsigned i = 0; i < 8; i++) {
 		digit[i] = n % sizes[i];
@@ -84,7 +87,8 @@ static void every_combination_is_decided_by_the_table(void **state)
 		const struct rule *r = rule_for(&f);
 		assert_non_null(r);
 		used[r - RULES] = true;
-		if (confirmation_decide(&f) != r->verdict) fail_msg("combination %u: %d, not %d", n, confirmation_decide(&f), r->verdict);
+		if (confirmation_decide(&f) != r->verdict)
+			fail_msg("combination %u: %d, not %d", n, confirmation_decide(&f), r->verdict);
 	}
 	assert_int_equal(n, 3 * 2 * 2 * 4 * 4 * 2 * 2 * 5);
 	for (size_t i = 0; i < sizeof used; i++) assert_true(used[i]);

@@ -13,11 +13,11 @@ struct reports {
 	uint64_t last;
 };
 
-static void count(void *ctx, const struct uuid *event_id, uint64_t tag, bool ok)
+static void count(void *ctx, const struct uuid *event_id, uint64_t tag, enum delivery d)
 {
 	struct reports *r = ctx;
 	assert_non_null(event_id);
-	*(ok ? &r->good : &r->bad) += 1;
+	*(d == DELIVERY_DONE ? &r->good : &r->bad) += 1;
 	r->last = tag;
 }
 

@@ -59,9 +59,9 @@ static int quiet_got(struct flow *f)
 }
 
 static const struct flow_step STEPS[ROWS] = {
-	[FIRST]  = { "first",  ask_port, first_got  },
-	[SECOND] = { "second", ask_port, second_got },
-	[QUIET]  = { "quiet",  NULL,     quiet_got  },
+	[FIRST] = {"first", ask_port, first_got},
+	[SECOND] = {"second", ask_port, second_got},
+	[QUIET] = {"quiet", NULL, quiet_got},
 };
 
 static void count_done(struct flow *f)

@@ -91,16 +91,16 @@ static void utf8_is_shortest_and_without_surrogates(void **state)
 	(void)state;
 	WRONG("{\"a\":\"\x80\"}", why);
 	WRONG("{\"a\":\"\xff\"}", why);
-	WRONG("{\"a\":\"\xc0\xaf\"}", why);         /* overlong slash */
-	WRONG("{\"a\":\"\xc1\x81\"}", why);         /* overlong A */
-	WRONG("{\"a\":\"\xe0\x80\xaf\"}", why);     /* overlong */
+	WRONG("{\"a\":\"\xc0\xaf\"}", why);			/* overlong slash */
+	WRONG("{\"a\":\"\xc1\x81\"}", why);			/* overlong A */
+	WRONG("{\"a\":\"\xe0\x80\xaf\"}", why);		/* overlong */
 	WRONG("{\"a\":\"\xf0\x80\x80\xaf\"}", why); /* overlong */
-	WRONG("{\"a\":\"\xed\xa0\x80\"}", why);     /* a surrogate */
+	WRONG("{\"a\":\"\xed\xa0\x80\"}", why);		/* a surrogate */
 	WRONG("{\"a\":\"\xf4\x90\x80\x80\"}", why); /* beyond U+10FFFF */
 	WRONG("{\"a\":\"\xf5\x80\x80\x80\"}", why);
 	WRONG("{\"a\":\"\xe2\x82\"}", why);
 	WRONG("{\"a\":\"\xe2\x82", why); /* cut off at the very end */
-	WRONG("{\"\xc3\":1}", why);      /* keys too */
+	WRONG("{\"\xc3\":1}", why);		 /* keys too */
 }
 
 static void nul_and_raw_control_characters_are_refused(void **state)

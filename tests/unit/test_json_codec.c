@@ -92,7 +92,8 @@ static void taken(struct world *w, const char *body)
 static void a_request_becomes_a_struct(void **state)
 {
 	struct world *w = *state;
-	taken(w, "{\"scheduleId\":2,\"userId\":9007199254740991,\"seatNo\":\"A-1\",\"orderNo\":"
+	taken(w,
+		"{\"scheduleId\":2,\"userId\":9007199254740991,\"seatNo\":\"A-1\",\"orderNo\":"
 		"\"0193A3B4-5C6D-7e8f-9a0b-1c2d3e4f5a6b\",\"status\":\"PAID\",\"name\":\"k\\u00edm\",\"secret\":\"abc\","
 		"\"paused\":true,\"at\":\"2026-11-21T20:00:00+09:00\"}");
 	assert_int_equal(w->got.schedule, 2);
@@ -200,12 +201,14 @@ static void more_seats_than_fit_are_counted_where_asked_for(void **state)
 static void lengths_are_in_characters_or_in_bytes(void **state)
 {
 	struct world *w = *state;
-	taken(w, "{\"scheduleId\":2,\"name\":\"\xed\x95\x9c\xed\x95\x9c\xed\x95\x9c\xed\x95\x9c\xed\x95\x9c"
+	taken(w,
+		"{\"scheduleId\":2,\"name\":\"\xed\x95\x9c\xed\x95\x9c\xed\x95\x9c\xed\x95\x9c\xed\x95\x9c"
 		"\xed\x95\x9c\xed\x95\x9c\xed\x95\x9c\xed\x95\x9c\xf0\x9f\x98\x80\"}");
 	assert_int_equal(strlen(w->got.name), 31);
 	refused(w, "{\"scheduleId\":2,\"name\":\"12345678901\"}", JSON_BAD, "name", "1 to 10 characters");
 	refused(w, "{\"scheduleId\":2,\"name\":\"\"}", JSON_BAD, "name", "1 to 10 characters");
-	refused(w, "{\"scheduleId\":2,\"secret\":\"\xed\x95\x9c\xed\x95\x9c\xed\x95\x9c\"}", JSON_BAD, "secret", "2 to 8 bytes");
+	refused(w, "{\"scheduleId\":2,\"secret\":\"\xed\x95\x9c\xed\x95\x9c\xed\x95\x9c\"}", JSON_BAD, "secret",
+		"2 to 8 bytes");
 	refused(w, "{\"scheduleId\":2,\"secret\":\"1\"}", JSON_BAD, "secret", "2 to 8 bytes");
 }
 
@@ -240,8 +243,8 @@ static void objects_within_name_their_place(void **state)
 	taken(w, "{\"scheduleId\":2,\"sections\":[{\"section\":\"A\",\"price\":1},{\"price\":0,\"section\":\"B\"}]}");
 	assert_int_equal(w->got.sections_count, 2);
 	assert_string_equal(w->got.sections[1].name, "B");
-	refused(w, "{\"scheduleId\":2,\"sections\":[{\"section\":\"A\",\"price\":1},{\"section\":\"B\",\"price\":1.5}]}", JSON_BAD,
-		"sections[1].price", "an integer from 0 to 9007199254740991");
+	refused(w, "{\"scheduleId\":2,\"sections\":[{\"section\":\"A\",\"price\":1},{\"section\":\"B\",\"price\":1.5}]}",
+		JSON_BAD, "sections[1].price", "an integer from 0 to 9007199254740991");
 	refused(w, "{\"scheduleId\":2,\"sections\":[{\"section\":\"A\"}]}", JSON_MISSING, "sections[0].price", "required");
 	refused(w, "{\"scheduleId\":2,\"sections\":[7]}", JSON_BAD, "sections[0]", "an object");
 	refused(w, "{\"scheduleId\":2,\"sections\":[]}", JSON_BAD, "sections", "an array of 1 to 2 objects");

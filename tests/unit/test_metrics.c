@@ -92,9 +92,10 @@ static void gauges_go_down_even_on_another_threads_sheet(void **state)
 static void a_family_has_help_and_type_before_its_samples(void **state)
 {
 	(void)state;
-	assert_non_null(strstr(render(false), "# HELP ticket_holds_total Seat holds by result\n"
-	                                      "# TYPE ticket_holds_total counter\n"
-	                                      "ticket_holds_total{result=\"held\"} 0\n"));
+	assert_non_null(strstr(render(false),
+		"# HELP ticket_holds_total Seat holds by result\n"
+		"# TYPE ticket_holds_total counter\n"
+		"ticket_holds_total{result=\"held\"} 0\n"));
 }
 
 static void openmetrics_names_counters_without_total_and_ends_in_eof(void **state)

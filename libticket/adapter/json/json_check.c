@@ -32,7 +32,10 @@ static bool take(struct scan *s, char c)
 	return true;
 }
 
-static bool in(uint8_t c, uint8_t low, uint8_t high) { return c >= low && c <= high; }
+static bool in(uint8_t c, uint8_t low, uint8_t high)
+{
+	return c >= low && c <= high;
+}
 
 /* Length of the well-formed sequence at `p` (Unicode 15, table 3-7), 0: there is none. */
 static size_t utf8_length(const uint8_t *p, size_t left)

@@ -19,10 +19,11 @@ struct json_span {
 };
 
 struct json_facts {
-	size_t begin, end;     /* of the object, braces included */
-	unsigned members_top;  /* of the object itself */
-	unsigned members_all;  /* with those of every object within; more than a parser found: a key came twice */
-	struct json_span *key; /* set by the caller or NULL: the first `keys_max` keys of the object, as written, unquoted */
+	size_t begin, end;	  /* of the object, braces included */
+	unsigned members_top; /* of the object itself */
+	unsigned members_all; /* with those of every object within; more than a parser found: a key came twice */
+	struct json_span
+		*key; /* set by the caller or NULL: the first `keys_max` keys of the object, as written, unquoted */
 	size_t keys_max;
 };
 

@@ -48,7 +48,8 @@ void json_refuse(struct json_reading *r, enum json_fault fault, const char *fiel
 	clip(e->message, sizeof e->message, message, "");
 }
 
-static void find_values(struct json_object *o, const struct json_field *f, size_t n, struct json_object **value, bool *there)
+static void find_values(
+	struct json_object *o, const struct json_field *f, size_t n, struct json_object **value, bool *there)
 {
 	size_t guess = 0; /* clients write fields in the order of the documentation, mostly */
 	struct json_object_iterator at = json_object_iter_begin(o), end = json_object_iter_end(o);
@@ -141,8 +142,7 @@ bool json_decode(struct json_decoder *d, const char *body, size_t n, const struc
 		return false;
 	}
 	json_tokener_reset(d->tokener);
-	struct json_object *top =
-		json_tokener_parse_ex(d->tokener, body + facts.begin, (int)(facts.end - facts.begin));
+	struct json_object *top = json_tokener_parse_ex(d->tokener, body + facts.begin, (int)(facts.end - facts.begin));
 	if (!top) {
 		json_refuse(&r, JSON_NOT_JSON, "", json_tokener_error_desc(json_tokener_get_error(d->tokener)));
 		return false;

@@ -27,7 +27,7 @@
 
 enum json_kind {
 	JSON_KIND_INT,
-	JSON_KIND_TEXT,  /* bounds in characters */
+	JSON_KIND_TEXT,	 /* bounds in characters */
 	JSON_KIND_BYTES, /* the same, bounds in bytes */
 	JSON_KIND_SEAT,
 	JSON_KIND_SEATS,
@@ -42,7 +42,7 @@ enum json_kind {
 enum {
 	JSON_REQUIRED = 0,
 	JSON_OPTIONAL = 1,
-	JSON_NULLABLE = 2,  /* null is welcome: TIME becomes TIME_NONE, the others all zero */
+	JSON_NULLABLE = 2,	/* null is welcome: TIME becomes TIME_NONE, the others all zero */
 	JSON_COUNTS_ON = 4, /* SEATS: more than fit are checked and counted, not stored; the caller must compare */
 };
 
@@ -52,8 +52,8 @@ struct json_field {
 	unsigned flags;
 	uint32_t offset;
 	uint32_t count; /* SEATS, OBJECTS: offset of the unsigned that says how many */
-	uint32_t has;   /* offset + 1 of a bool that says "it was there"; 0: none */
-	uint32_t cap;   /* TEXT, BYTES: bytes with the NUL; SEATS, OBJECTS: elements */
+	uint32_t has;	/* offset + 1 of a bool that says "it was there"; 0: none */
+	uint32_t cap;	/* TEXT, BYTES: bytes with the NUL; SEATS, OBJECTS: elements */
 	int64_t min, max;
 	const char *const *words; /* ENUM: by value; NULL and "?" name nothing */
 	uint32_t words_count;
@@ -72,40 +72,64 @@ struct json_field {
 #define JSON_HAS(t, m) .has = offsetof(t, m) + 1 + JSON_SURE(JSON_SIZE(t, m) == sizeof(bool))
 /* int64_t. The bounds themselves stay below the ends of int64_t, where json-c saturates. */
 #define JSON_INT(t, m, k, min_, max_, flags_, ...)                                                                     \
-	{JSON_FIELD_(t, m, k, JSON_KIND_INT, flags_), .cap = JSON_SURE(JSON_SIZE(t, m) == 8), .min = (min_),               \
-	 .max = (max_)-JSON_SURE((min_) > INT64_MIN && (max_) < INT64_MAX), ##__VA_ARGS__}
+	{                                                                                                                  \
+		JSON_FIELD_(t, m, k, JSON_KIND_INT, flags_),                                                                   \
+			.cap = JSON_SURE(JSON_SIZE(t, m) == 8), .min = (min_),                                                     \
+			.max = (max_)-JSON_SURE((min_) > INT64_MIN && (max_) < INT64_MAX), ##__VA_ARGS__                           \
+	}
 /* char[], NUL-terminated; without NUL inside, so strlen is the length. A character is up to 4 bytes. */
 #define JSON_TEXT(t, m, k, min_, max_, flags_, ...)                                                                    \
-	{JSON_FIELD_(t, m, k, JSON_KIND_TEXT, flags_), .cap = JSON_SIZE(t, m) + JSON_SURE(JSON_SIZE(t, m) > 4 * (max_)),   \
-	 .min = (min_), .max = (max_), ##__VA_ARGS__}
+	{                                                                                                                  \
+		JSON_FIELD_(t, m, k, JSON_KIND_TEXT, flags_),                                                                  \
+			.cap = JSON_SIZE(t, m) + JSON_SURE(JSON_SIZE(t, m) > 4 * (max_)), .min = (min_), .max = (max_),            \
+			##__VA_ARGS__                                                                                              \
+	}
 #define JSON_BYTES(t, m, k, min_, max_, flags_, ...)                                                                   \
-	{JSON_FIELD_(t, m, k, JSON_KIND_BYTES, flags_), .cap = JSON_SIZE(t, m) + JSON_SURE(JSON_SIZE(t, m) > (max_)),      \
-	 .min = (min_), .max = (max_), ##__VA_ARGS__}
+	{                                                                                                                  \
+		JSON_FIELD_(t, m, k, JSON_KIND_BYTES, flags_), .cap = JSON_SIZE(t, m) + JSON_SURE(JSON_SIZE(t, m) > (max_)),   \
+													   .min = (min_), .max = (max_), ##__VA_ARGS__                     \
+	}
 #define JSON_SEAT(t, m, k, flags_, ...)                                                                                \
-	{JSON_FIELD_(t, m, k, JSON_KIND_SEAT, flags_), .cap = JSON_SURE(JSON_SIZE(t, m) == sizeof(struct seat_no)),        \
-	 ##__VA_ARGS__}
+	{                                                                                                                  \
+		JSON_FIELD_(t, m, k, JSON_KIND_SEAT, flags_), .cap = JSON_SURE(JSON_SIZE(t, m) == sizeof(struct seat_no)),     \
+													  ##__VA_ARGS__                                                    \
+	}
 /* struct seat_no[], and an unsigned that says how many: 1 to as many as fit, all different. */
 #define JSON_SEATS(t, m, n_, k, flags_, ...)                                                                           \
-	{JSON_FIELD_(t, m, k, JSON_KIND_SEATS, flags_), .cap = JSON_ELEMENTS_(t, m),                                       \
-	 .stride = JSON_SIZE(t, m[0]) + JSON_SURE(JSON_SIZE(t, m[0]) == sizeof(struct seat_no)),                           \
-	 .count = offsetof(t, n_) + JSON_SURE(JSON_SIZE(t, n_) == sizeof(unsigned)), ##__VA_ARGS__}
+	{                                                                                                                  \
+		JSON_FIELD_(t, m, k, JSON_KIND_SEATS, flags_),                                                                 \
+			.cap = JSON_ELEMENTS_(t, m),                                                                               \
+			.stride = JSON_SIZE(t, m[0]) + JSON_SURE(JSON_SIZE(t, m[0]) == sizeof(struct seat_no)),                    \
+			.count = offsetof(t, n_) + JSON_SURE(JSON_SIZE(t, n_) == sizeof(unsigned)), ##__VA_ARGS__                  \
+	}
 #define JSON_UUID(t, m, k, flags_, ...)                                                                                \
-	{JSON_FIELD_(t, m, k, JSON_KIND_UUID, flags_), .cap = JSON_SURE(JSON_SIZE(t, m) == sizeof(struct uuid)),           \
-	 ##__VA_ARGS__}
+	{                                                                                                                  \
+		JSON_FIELD_(t, m, k, JSON_KIND_UUID, flags_), .cap = JSON_SURE(JSON_SIZE(t, m) == sizeof(struct uuid)),        \
+													  ##__VA_ARGS__                                                    \
+	}
 /* An enum, or int; `words_` is a table such as METHOD_NAME. */
 #define JSON_ENUM(t, m, k, words_, n_, flags_, ...)                                                                    \
-	{JSON_FIELD_(t, m, k, JSON_KIND_ENUM, flags_), .cap = JSON_SURE(JSON_SIZE(t, m) == sizeof(int)),                   \
-	 .words = (words_), .words_count = (n_), ##__VA_ARGS__}
+	{                                                                                                                  \
+		JSON_FIELD_(t, m, k, JSON_KIND_ENUM, flags_), .cap = JSON_SURE(JSON_SIZE(t, m) == sizeof(int)),                \
+													  .words = (words_), .words_count = (n_), ##__VA_ARGS__            \
+	}
 #define JSON_BOOL(t, m, k, flags_, ...)                                                                                \
-	{JSON_FIELD_(t, m, k, JSON_KIND_BOOL, flags_), .cap = JSON_SURE(JSON_SIZE(t, m) == sizeof(bool)), ##__VA_ARGS__}
+	{                                                                                                                  \
+		JSON_FIELD_(t, m, k, JSON_KIND_BOOL, flags_), .cap = JSON_SURE(JSON_SIZE(t, m) == sizeof(bool)), ##__VA_ARGS__ \
+	}
 /* int64_t, unix ms, from RFC 3339 with any offset. */
 #define JSON_TIME(t, m, k, flags_, ...)                                                                                \
-	{JSON_FIELD_(t, m, k, JSON_KIND_TIME, flags_), .cap = JSON_SURE(JSON_SIZE(t, m) == 8), ##__VA_ARGS__}
+	{                                                                                                                  \
+		JSON_FIELD_(t, m, k, JSON_KIND_TIME, flags_), .cap = JSON_SURE(JSON_SIZE(t, m) == 8), ##__VA_ARGS__            \
+	}
 /* An array of structs, each by its own table; errors name "key[3].inner". 1 to as many as fit. */
 #define JSON_OBJECTS(t, m, n_, k, fields_, flags_, ...)                                                                \
-	{JSON_FIELD_(t, m, k, JSON_KIND_OBJECTS, flags_), .cap = JSON_ELEMENTS_(t, m), .stride = JSON_SIZE(t, m[0]),       \
-	 .count = offsetof(t, n_) + JSON_SURE(JSON_SIZE(t, n_) == sizeof(unsigned)), .fields = (fields_),                  \
-	 .fields_count = sizeof(fields_) / sizeof(*(fields_)), ##__VA_ARGS__}
+	{                                                                                                                  \
+		JSON_FIELD_(t, m, k, JSON_KIND_OBJECTS, flags_),                                                               \
+			.cap = JSON_ELEMENTS_(t, m), .stride = JSON_SIZE(t, m[0]),                                                 \
+			.count = offsetof(t, n_) + JSON_SURE(JSON_SIZE(t, n_) == sizeof(unsigned)), .fields = (fields_),           \
+			.fields_count = sizeof(fields_) / sizeof(*(fields_)), ##__VA_ARGS__                                        \
+	}
 #define JSON_FIELDS(table) (sizeof(table) / sizeof(*(table)))
 
 enum { JSON_FIELDS_MAX = 32, JSON_ERRORS_MAX = 16, JSON_PATH_MAX = 64, JSON_MESSAGE_MAX = 120 };

@@ -11,7 +11,10 @@ struct kind {
 	void (*expected)(const struct json_field *f, char out[JSON_MESSAGE_MAX]);
 };
 
-static bool is(struct json_object *v, enum json_type type) { return json_object_get_type(v) == type; }
+static bool is(struct json_object *v, enum json_type type)
+{
+	return json_object_get_type(v) == type;
+}
 
 static bool read_int(const struct json_field *f, struct json_object *v, char *to, char *base)
 {
@@ -94,7 +97,10 @@ static bool read_uuid(const struct json_field *f, struct json_object *v, char *t
 	return true;
 }
 
-static bool names_something(const char *w) { return w && strcmp(w, "?") != 0; }
+static bool names_something(const char *w)
+{
+	return w && strcmp(w, "?") != 0;
+}
 
 static bool read_enum(const struct json_field *f, struct json_object *v, char *to, char *base)
 {
@@ -152,7 +158,8 @@ static void expect_seats(const struct json_field *f, char *out)
 	if (f->flags & JSON_COUNTS_ON)
 		snprintf(out, JSON_MESSAGE_MAX, "different seat numbers, each 1 to %d of A-Z a-z 0-9 -", SEAT_NO_MAX);
 	else
-		snprintf(out, JSON_MESSAGE_MAX, "1 to %u different seat numbers, each 1 to %d of A-Z a-z 0-9 -", f->cap, SEAT_NO_MAX);
+		snprintf(out, JSON_MESSAGE_MAX, "1 to %u different seat numbers, each 1 to %d of A-Z a-z 0-9 -", f->cap,
+			SEAT_NO_MAX);
 }
 
 static void expect_uuid(const struct json_field *f, char *out)
@@ -165,8 +172,7 @@ static void expect_enum(const struct json_field *f, char *out)
 {
 	int n = snprintf(out, JSON_MESSAGE_MAX, "one of");
 	for (uint32_t i = 0; i < f->words_count && n < JSON_MESSAGE_MAX; i++)
-		if (names_something(f->words[i]))
-			n += snprintf(out + n, JSON_MESSAGE_MAX - (size_t)n, " %s", f->words[i]);
+		if (names_something(f->words[i])) n += snprintf(out + n, JSON_MESSAGE_MAX - (size_t)n, " %s", f->words[i]);
 }
 
 static void expect_bool(const struct json_field *f, char *out)
@@ -186,7 +192,8 @@ static void expect_objects(const struct json_field *f, char *out)
 	snprintf(out, JSON_MESSAGE_MAX, "an array of 1 to %u objects", f->cap);
 }
 
-static bool read_objects(struct json_reading *r, const struct json_field *f, struct json_object *v, char *to, char *base);
+static bool read_objects(
+	struct json_reading *r, const struct json_field *f, struct json_object *v, char *to, char *base);
 
 static const struct kind KIND[JSON_KINDS] = {
 	[JSON_KIND_INT] = {read_int, expect_int},
@@ -215,15 +222,13 @@ static size_t null_size(const struct json_field *f)
 static void read_null(const struct json_field *f, char *to, char *base)
 {
 	const int64_t none = TIME_NONE;
-	if (f->kind == JSON_KIND_TIME)
-		memcpy(to, &none, sizeof none);
-	else if (f->kind == JSON_KIND_SEATS || f->kind == JSON_KIND_OBJECTS)
-		memset(base + f->count, 0, sizeof(unsigned));
-	else
-		memset(to, 0, null_size(f));
+	if (f->kind == JSON_KIND_TIME) memcpy(to, &none, sizeof none);
+	else if (f->kind == JSON_KIND_SEATS || f->kind == JSON_KIND_OBJECTS) memset(base + f->count, 0, sizeof(unsigned));
+	else memset(to, 0, null_size(f));
 }
 
-bool json_value_read(struct json_reading *r, const struct json_field *f, struct json_object *value, char *to, char *base)
+bool json_value_read(
+	struct json_reading *r, const struct json_field *f, struct json_object *value, char *to, char *base)
 {
 	if (!value && (f->flags & JSON_NULLABLE)) {
 		read_null(f, to, base);
@@ -241,7 +246,8 @@ bool json_value_read(struct json_reading *r, const struct json_field *f, struct 
 	return false;
 }
 
-static bool read_objects(struct json_reading *r, const struct json_field *f, struct json_object *v, char *to, char *base)
+static bool read_objects(
+	struct json_reading *r, const struct json_field *f, struct json_object *v, char *to, char *base)
 {
 	unsigned before = r->errors->count, n = (unsigned)json_object_array_length(v);
 	for (unsigned i = 0; i < n; i++) {

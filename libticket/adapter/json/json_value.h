@@ -15,7 +15,8 @@ struct json_reading {
 void json_refuse(struct json_reading *r, enum json_fault fault, const char *field, const char *message);
 
 /* `to` is the field's own place. False: `value` doesn't fit, and why is in the errors. */
-bool json_value_read(struct json_reading *r, const struct json_field *f, struct json_object *value, char *to, char *base);
+bool json_value_read(
+	struct json_reading *r, const struct json_field *f, struct json_object *value, char *to, char *base);
 
 /* An object by its table; problems are in the errors. */
 void json_object_read(struct json_reading *r, struct json_object *o, const struct json_field *f, size_t n, char *base);

@@ -43,7 +43,8 @@ void payment_completed_encode(const struct payment_completed *e, struct buf *out
 	j_obj_end(out);
 }
 
-enum event_fault payment_completed_decode(struct json_decoder *d, const char *body, size_t n, struct payment_completed *ret)
+enum event_fault payment_completed_decode(
+	struct json_decoder *d, const char *body, size_t n, struct payment_completed *ret)
 {
 	struct body b = {.version = EVENT_VERSION};
 	struct json_errors errors;

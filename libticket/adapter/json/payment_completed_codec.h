@@ -14,6 +14,7 @@ struct json_decoder;
 void payment_completed_encode(const struct payment_completed *e, struct buf *out); /* appends */
 
 /* `ret` is untouched unless EVENT_FINE; its traceparent is "". body NULL: no value. */
-enum event_fault payment_completed_decode(struct json_decoder *d, const char *body, size_t n, struct payment_completed *ret);
+enum event_fault payment_completed_decode(
+	struct json_decoder *d, const char *body, size_t n, struct payment_completed *ret);
 
 #endif

@@ -30,10 +30,8 @@ static void put_uuid(struct buf *out, const char *key, const struct uuid *u)
 {
 	char text[UUID_TEXT];
 	uuid_text(text, u);
-	if (uuid_is_nil(u))
-		j_null(out, key);
-	else
-		j_strn(out, key, text, UUID_TEXT - 1);
+	if (uuid_is_nil(u)) j_null(out, key);
+	else j_strn(out, key, text, UUID_TEXT - 1);
 }
 
 void reservation_decided_encode(const struct reservation_decided *e, struct buf *out)
@@ -63,8 +61,8 @@ static bool type_known(const char *name, enum reservation_event *ret)
 	return false;
 }
 
-enum event_fault reservation_decided_decode(struct json_decoder *d, const char *body, size_t n,
-	struct reservation_decided *ret, char reason[REASON_TEXT])
+enum event_fault reservation_decided_decode(
+	struct json_decoder *d, const char *body, size_t n, struct reservation_decided *ret, char reason[REASON_TEXT])
 {
 	struct body b = {.version = EVENT_VERSION};
 	struct json_errors errors;

@@ -14,7 +14,7 @@ struct json_decoder;
 void reservation_decided_encode(const struct reservation_decided *e, struct buf *out); /* appends */
 
 /* `ret` is untouched unless EVENT_FINE; its traceparent is "" and its reason points into `reason` (NULL: null). */
-enum event_fault reservation_decided_decode(struct json_decoder *d, const char *body, size_t n,
-	struct reservation_decided *ret, char reason[REASON_TEXT]);
+enum event_fault reservation_decided_decode(
+	struct json_decoder *d, const char *body, size_t n, struct reservation_decided *ret, char reason[REASON_TEXT]);
 
 #endif

@@ -20,10 +20,22 @@ int thrd_join(thrd_t t, int *ret)
 	if (ret) *ret = (int)(intptr_t)result;
 	return thrd_success;
 }
-int mtx_lock(mtx_t *m) { return pthread_mutex_lock((pthread_mutex_t *)m) ? thrd_error : thrd_success; }
-int mtx_unlock(mtx_t *m) { return pthread_mutex_unlock((pthread_mutex_t *)m) ? thrd_error : thrd_success; }
-int cnd_signal(cnd_t *c) { return pthread_cond_signal((pthread_cond_t *)c) ? thrd_error : thrd_success; }
-int cnd_broadcast(cnd_t *c) { return pthread_cond_broadcast((pthread_cond_t *)c) ? thrd_error : thrd_success; }
+int mtx_lock(mtx_t *m)
+{
+	return pthread_mutex_lock((pthread_mutex_t *)m) ? thrd_error : thrd_success;
+}
+int mtx_unlock(mtx_t *m)
+{
+	return pthread_mutex_unlock((pthread_mutex_t *)m) ? thrd_error : thrd_success;
+}
+int cnd_signal(cnd_t *c)
+{
+	return pthread_cond_signal((pthread_cond_t *)c) ? thrd_error : thrd_success;
+}
+int cnd_broadcast(cnd_t *c)
+{
+	return pthread_cond_broadcast((pthread_cond_t *)c) ? thrd_error : thrd_success;
+}
 int cnd_wait(cnd_t *c, mtx_t *m)
 {
 	return pthread_cond_wait((pthread_cond_t *)c, (pthread_mutex_t *)m) ? thrd_error : thrd_success;
@@ -36,7 +48,10 @@ int cnd_timedwait(cnd_t *c, mtx_t *m, const struct timespec *until)
 
 /* Its counters are atomic, and its destructors rely on them, unseen. Not race:librdkafka.so: our callbacks are below it. */
 const char *__tsan_default_suppressions(void);
-__attribute__((weak)) const char *__tsan_default_suppressions(void) { return "race:pthread_rwlock_destroy\n"; }
+__attribute__((weak)) const char *__tsan_default_suppressions(void)
+{
+	return "race:pthread_rwlock_destroy\n";
+}
 #endif
 
 static void quiet(const rd_kafka_t *rk, int level, const char *facility, const char *line)

@@ -16,8 +16,14 @@ struct kafka_option {
 	const char *name, *text;
 	int64_t number;
 };
-#define KAFKA_TEXT(n, s) {(n), (s), 0}
-#define KAFKA_NUMBER(n, v) {(n), NULL, (v)}
+#define KAFKA_TEXT(n, s)                                                                                               \
+	{                                                                                                                  \
+		(n), (s), 0                                                                                                    \
+	}
+#define KAFKA_NUMBER(n, v)                                                                                             \
+	{                                                                                                                  \
+		(n), NULL, (v)                                                                                                 \
+	}
 
 /* Brokers, client id, reconnects and the rows; false: one line in `why`. The conf stays the caller's either way. */
 bool kafka_conf_fill(rd_kafka_conf_t *conf, const char *brokers, const char *client_id, const struct kafka_option *o,

@@ -12,7 +12,7 @@
 #include "event/traceparent.h"
 #include "runtime/loop.h"
 
-enum { LOOK_UP_MS = 1000, COMMIT_MS = 2000, LEAVE_MS = 5000, PROBE_MS = 100, WHY_TEXT = 256 };
+enum { LOOK_UP_MS = 1000, LOOK_AGAIN_MS = 100, COMMIT_MS = 2000, LEAVE_MS = 5000, PROBE_MS = 100, WHY_TEXT = 256 };
 
 /* Where a partition stands; by its number. */
 struct place {
@@ -31,9 +31,9 @@ struct kafka_consumer {
 	int64_t commit_every_ms;
 	struct place *place;
 	size_t places;
-	bool stored;    /* since the last commit */
-	bool revoking;  /* partitions were taken and not yet given back */
-	bool lost;      /* ... and belong to someone else already */
+	bool stored;   /* since the last commit */
+	bool revoking; /* partitions were taken and not yet given back */
+	bool lost;	   /* ... and belong to someone else already */
 	bool closing;
 	bool reachable; /* by replies, not by messages: those may have waited here since before */
 };
@@ -81,10 +81,8 @@ static void committed(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_pa
 	struct kafka_consumer *c = opaque;
 	(void)rk;
 	(void)list;
-	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
-		c->reachable = true;
-	else if (err != RD_KAFKA_RESP_ERR__NO_OFFSET)
-		c->stored = true; /* the next tick tries again */
+	if (err == RD_KAFKA_RESP_ERR_NO_ERROR) c->reachable = true;
+	else if (err != RD_KAFKA_RESP_ERR__NO_OFFSET) c->stored = true; /* the next tick tries again */
 }
 
 struct commit_wait {
@@ -130,17 +128,26 @@ static int64_t earliest(struct kafka_consumer *c, int32_t partition, int64_t end
 	return err == RD_KAFKA_RESP_ERR_NO_ERROR ? low : -1;
 }
 
-/* Only for the lag: librdkafka looks up by itself where to go on. */
-static void look_up_places(struct kafka_consumer *c, const rd_kafka_topic_partition_list_t *parts)
+/* Only for the lag: librdkafka looks up by itself where to go on. What is not known in time is asked for again. */
+static void look_up_places(struct kafka_consumer *c, rd_kafka_topic_partition_list_t *at, int timeout_ms)
 {
-	int64_t end_ms = loop_now_us() / 1000 + LOOK_UP_MS;
-	rd_kafka_topic_partition_list_t *at = rd_kafka_topic_partition_list_copy(parts);
-	bool known = rd_kafka_committed(c->rk, at, LOOK_UP_MS) == RD_KAFKA_RESP_ERR_NO_ERROR;
+	int64_t end_ms = loop_now_us() / 1000 + timeout_ms;
+	bool known = rd_kafka_committed(c->rk, at, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
 	for (int i = 0; i < at->cnt; i++) {
 		int64_t offset = known ? at->elems[i].offset : -1;
 		if (known && offset < 0) offset = earliest(c, at->elems[i].partition, end_ms);
 		make_place(c, at->elems[i].partition, offset);
 	}
+}
+
+/* An idle partition stores nothing by which its place would be known. */
+static void look_up_unknown_places(struct kafka_consumer *c)
+{
+	rd_kafka_topic_partition_list_t *at = rd_kafka_topic_partition_list_new(1);
+	for (size_t i = 0; i < c->places; i++)
+		if (c->place[i].ours && c->place[i].next_offset < 0)
+			rd_kafka_topic_partition_list_add(at, c->topic, (int32_t)i);
+	if (at->cnt) look_up_places(c, at, LOOK_AGAIN_MS);
 	rd_kafka_topic_partition_list_destroy(at);
 }
 
@@ -159,7 +166,9 @@ static void assigned(struct kafka_consumer *c, rd_kafka_topic_partition_list_t *
 	size_t n = numbers(parts, &partition);
 	rd_kafka_assign(c->rk, parts);
 	c->reachable = true;
-	look_up_places(c, parts);
+	rd_kafka_topic_partition_list_t *at = rd_kafka_topic_partition_list_copy(parts);
+	look_up_places(c, at, LOOK_UP_MS);
+	rd_kafka_topic_partition_list_destroy(at);
 	if (c->owner.assigned && !c->closing) c->owner.assigned(c->owner.ctx, partition, n);
 	free(partition);
 }
@@ -170,10 +179,8 @@ static void revoked(struct kafka_consumer *c, const rd_kafka_topic_partition_lis
 	size_t n = numbers(parts, &partition);
 	c->revoking = true;
 	c->lost = rd_kafka_assignment_lost(c->rk);
-	if (c->owner.revoked && !c->closing)
-		c->owner.revoked(c->owner.ctx, partition, n, c->lost);
-	else
-		kafka_consumer_release(c);
+	if (c->owner.revoked && !c->closing) c->owner.revoked(c->owner.ctx, partition, n, c->lost);
+	else kafka_consumer_release(c);
 	free(partition);
 }
 
@@ -271,7 +278,10 @@ size_t kafka_consumer_lag(struct kafka_consumer *c, struct kafka_lag *ret, size_
 	return n;
 }
 
-bool kafka_consumer_reachable(const struct kafka_consumer *c) { return c->reachable; }
+bool kafka_consumer_reachable(const struct kafka_consumer *c)
+{
+	return c->reachable;
+}
 
 /* --- on the loop --------------------------------------------------------------------------------------------- */
 
@@ -303,6 +313,7 @@ static void ticked(struct timer *t)
 		rd_kafka_commit(c->rk, NULL, 1);
 	}
 	if (!c->reachable) probe(c);
+	else if (!c->revoking) look_up_unknown_places(c);
 	/* An idle member must poll too, or the group puts it out. */
 	c->owner.readable(c->owner.ctx);
 }
@@ -320,7 +331,8 @@ static int watch_queue(struct kafka_consumer *c)
 	return 0;
 }
 
-static rd_kafka_conf_t *make_conf(struct kafka_consumer *c, const struct kafka_consumer_settings *s, char *why, size_t why_len)
+static rd_kafka_conf_t *make_conf(
+	struct kafka_consumer *c, const struct kafka_consumer_settings *s, char *why, size_t why_len)
 {
 	int64_t session_ms = s->session_timeout_ms ? s->session_timeout_ms : 6000;
 	const struct kafka_option rows[] = {
@@ -423,8 +435,7 @@ static void leave_group(struct kafka_consumer *c)
 static void close_handle(struct kafka_consumer *c)
 {
 	if (!c->rk) return;
-	if (c->revoking)
-		kafka_consumer_release(c);
+	if (c->revoking) kafka_consumer_release(c);
 	else if (c->stored && tk_failed(kafka_consumer_commit(c, COMMIT_MS)))
 		c->stored = false; /* once is enough: the inbox knows what is read again */
 	rd_kafka_queue_io_event_enable(c->queue, -1, NULL, 0);

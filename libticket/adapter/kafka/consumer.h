@@ -13,8 +13,8 @@
  * database's care.
  *
  * Thread: everything belongs to the loop's thread. Ownership: a message is the owner's until kafka_message_free.
- * Blocking: an assignment looks up where it stands (<= 1 s), release commits (<= 2 s), destroy also leaves the group
- * (<= 5 s more). */
+ * Blocking: an assignment looks up where it stands (<= 1 s, then <= 0.1 s each second for what it has not learnt),
+ * release commits (<= 2 s), destroy also leaves the group (<= 5 s more). */
 #ifndef TK_KAFKA_CONSUMER_H
 #define TK_KAFKA_CONSUMER_H
 
@@ -32,9 +32,9 @@ struct kafka_message {
 	const char *topic;
 	int32_t partition;
 	int64_t offset, timestamp_ms; /* -1: without */
-	const void *key, *value;      /* NULL: null in Kafka */
+	const void *key, *value;	  /* NULL: null in Kafka */
 	size_t key_len, value_len;
-	const void *headers;                /* rd_kafka_headers_t, as struct dead_letter wants it; may be NULL */
+	const void *headers;				/* rd_kafka_headers_t, as struct dead_letter wants it; may be NULL */
 	char traceparent[TRACEPARENT_TEXT]; /* "" without, or when it is none */
 	void *handle;
 };
@@ -42,14 +42,14 @@ void kafka_message_free(struct kafka_message *m);
 
 struct kafka_consumer_settings {
 	const char *brokers, *client_id, *group, *topic;
-	int64_t session_timeout_ms;   /* 0: 6000; at most 10000, or a killed consumer's partitions stay away too long */
+	int64_t session_timeout_ms;	  /* 0: 6000; at most 10000, or a killed consumer's partitions stay away too long */
 	int64_t max_poll_interval_ms; /* 0: 300000 */
-	int64_t commit_every_ms;      /* 0: 1000 */
+	int64_t commit_every_ms;	  /* 0: 1000 */
 };
 
 struct kafka_consumer_owner {
 	void (*readable)(void *ctx);
-	void (*assigned)(void *ctx, const int32_t *partitions, size_t n); /* may be NULL */
+	void (*assigned)(void *ctx, const int32_t *partitions, size_t n);			/* may be NULL */
 	void (*revoked)(void *ctx, const int32_t *partitions, size_t n, bool lost); /* NULL: released at once */
 	void (*failed)(void *ctx, const char *why, bool fatal); /* fatal: only a new consumer helps. May be NULL */
 	void *ctx;
@@ -78,7 +78,7 @@ TK_NODISCARD struct tk_err kafka_consumer_commit(struct kafka_consumer *c, int64
 struct kafka_lag {
 	int32_t partition;
 	int64_t next_offset; /* the first that is not done with; -1: not known yet */
-	int64_t lag;         /* messages; -1: not known yet */
+	int64_t lag;		 /* messages; -1: not known yet */
 };
 /* Of the partitions that are ours, from what librdkafka has cached: cheap, does not block. Returns how many there are
  * (at most `max` are written). */

@@ -20,12 +20,15 @@ struct kafka_event_out {
 	struct event_out port;
 	struct kafka_outbox outbox;
 	struct kafka_producer *producer;
-	struct buf body;           /* reused: librdkafka copies */
+	struct buf body;		   /* reused: librdkafka copies */
 	struct kafka_report *idle; /* as many as were ever under way at once; the producer's queue bounds them */
 	struct slab *slabs;
 };
 
-static struct kafka_event_out *self(struct event_out *e) { return container_of(e, struct kafka_event_out, port); }
+static struct kafka_event_out *self(struct event_out *e)
+{
+	return container_of(e, struct kafka_event_out, port);
+}
 
 static void add_slab(struct kafka_event_out *k)
 {
@@ -63,10 +66,10 @@ static void deliver(struct mail *m, void *ctx)
 	for (struct kafka_report *r = container_of(m, struct kafka_report, mail); r; r = next) {
 		struct uuid event_id = r->event_id;
 		uint64_t tag = r->tag;
-		bool ok = r->ok;
+		enum delivery delivery = r->delivery;
 		next = r->next;
 		put_report(k, r); /* first: the owner may publish again from within */
-		if (k->port.delivered) k->port.delivered(k->port.ctx, &event_id, tag, ok);
+		if (k->port.delivered) k->port.delivered(k->port.ctx, &event_id, tag, delivery);
 	}
 }
 
@@ -145,29 +148,42 @@ static void set_header(rd_kafka_headers_t *h, const char *name, const char *valu
 	rd_kafka_header_add(h, name, -1, value, -1);
 }
 
-static struct tk_err publish_dead_letter(struct event_out *port, const struct dead_letter *d, uint64_t tag)
+static rd_kafka_headers_t *letter_headers(const struct dead_letter *d)
 {
-	static const struct uuid none;
-	char partition[16], offset[24];
-	rd_kafka_headers_t *h = d->headers ? rd_kafka_headers_copy(d->headers) : rd_kafka_headers_new(4);
+	char partition[16], offset[24], truncated[24];
+	bool own = d->headers && d->cut != LETTER_BARE;
+	rd_kafka_headers_t *h = own ? rd_kafka_headers_copy(d->headers) : rd_kafka_headers_new(5);
 	snprintf(partition, sizeof partition, "%d", d->partition);
 	snprintf(offset, sizeof offset, "%lld", (long long)d->offset);
 	set_header(h, "dlq.reason", d->reason);
 	set_header(h, "dlq.topic", d->topic);
 	set_header(h, "dlq.partition", partition);
 	set_header(h, "dlq.offset", offset);
-	struct kafka_outgoing m = {
-		.topic = TOPIC_DEAD_LETTER,
-		.key = d->key,
-		.key_len = d->key_len,
-		.value = d->value,
-		.value_len = d->value_len,
-		.headers = h,
-	};
+	if (d->cut == LETTER_WHOLE) return h;
+	snprintf(truncated, sizeof truncated, "%zu", d->value_len);
+	set_header(h, "dlq.truncated", truncated);
+	return h;
+}
+
+static struct tk_err publish_dead_letter(struct event_out *port, const struct dead_letter *d, uint64_t tag)
+{
+	static const struct uuid none;
+	struct kafka_outgoing m = {.topic = TOPIC_DEAD_LETTER, .headers = letter_headers(d)};
+	if (d->cut != LETTER_BARE) {
+		m.key = d->key;
+		m.key_len = d->key_len;
+	}
+	if (d->cut == LETTER_WHOLE) {
+		m.value = d->value;
+		m.value_len = d->value_len;
+	}
 	return post(self(port), &m, none, tag);
 }
 
-static bool reachable(struct event_out *port) { return kafka_producer_reachable(self(port)->producer); }
+static bool reachable(struct event_out *port)
+{
+	return kafka_producer_reachable(self(port)->producer);
+}
 
 struct event_out *kafka_event_out_create(struct kafka_producer *p, struct loop *l)
 {

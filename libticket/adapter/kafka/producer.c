@@ -12,14 +12,14 @@
 #include "adapter/kafka/producer_internal.h"
 
 enum {
-	POLL_MS = 50,        /* at most so late is a stop noticed */
+	POLL_MS = 50, /* at most so late is a stop noticed */
 	PROBE_EVERY_MS = 1000,
 	PROBE_MS = 300,
 	PURGE_MS = 5000,
 	SOURCE_TEXT = 256,
 	WHY_TEXT = 256,
-	/* Above a broker's 1 MiB, so that the largest event fits with the headers of a dead letter. */
-	MESSAGE_MAX_BYTES = 4 << 20,
+	/* The most that librdkafka allows: a broker counts compressed bytes, so that it alone knows what is too large. */
+	MESSAGE_MAX_BYTES = 1000000000,
 };
 
 struct kafka_producer {
@@ -43,7 +43,10 @@ struct kafka_producer {
 	struct kafka_outbox *dirty; /* outboxes with reports to hand over */
 };
 
-static int64_t now_ms(void) { return loop_now_us() / 1000; }
+static int64_t now_ms(void)
+{
+	return loop_now_us() / 1000;
+}
 
 static void set_reachable(struct kafka_producer *p, bool reachable)
 {
@@ -52,13 +55,25 @@ static void set_reachable(struct kafka_producer *p, bool reachable)
 	if (p->set.reachable_changed) p->set.reachable_changed(p->set.ctx, reachable);
 }
 
+static enum delivery judge_report(rd_kafka_resp_err_t err)
+{
+	switch (err) {
+	case RD_KAFKA_RESP_ERR_NO_ERROR: return DELIVERY_DONE;
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+	case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_INVALID_RECORD: return DELIVERY_REFUSED;
+	default: return DELIVERY_FAILED;
+	}
+}
+
 static void reported(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
 	struct kafka_producer *p = opaque;
 	struct kafka_report *r = m->_private;
 	struct kafka_outbox *o = r->owner;
 	(void)rk;
-	r->ok = m->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+	r->delivery = judge_report(m->err);
 	r->next = NULL;
 	if (!o->first) {
 		o->first = r;
@@ -68,10 +83,8 @@ static void reported(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 		o->last->next = r;
 	}
 	o->last = r;
-	if (r->ok)
-		set_reachable(p, true);
-	else if (kafka_means_away(m->err))
-		set_reachable(p, false);
+	if (r->delivery != DELIVERY_FAILED) set_reachable(p, true);
+	else if (kafka_means_away(m->err)) set_reachable(p, false);
 }
 
 /* One mail, one wake-up of a loop for everything that came since. */
@@ -231,8 +244,8 @@ static void copy_settings(struct kafka_producer *p, const struct kafka_producer_
 
 static void release(struct kafka_producer *p)
 {
-	const char *text[] = {p->set.brokers, p->set.client_id, p->set.topic_payment, p->set.topic_reservation,
-		p->set.compression};
+	const char *text[] = {
+		p->set.brokers, p->set.client_id, p->set.topic_payment, p->set.topic_reservation, p->set.compression};
 	for (size_t i = 0; i < sizeof text / sizeof *text; i++) free((void *)(uintptr_t)text[i]);
 	pthread_rwlock_destroy(&p->lock);
 	free(p);
@@ -289,9 +302,15 @@ void kafka_producer_destroy(struct kafka_producer *p)
 	release(p);
 }
 
-bool kafka_producer_reachable(const struct kafka_producer *p) { return atomic_load(&p->reachable); }
+bool kafka_producer_reachable(const struct kafka_producer *p)
+{
+	return atomic_load(&p->reachable);
+}
 
-const char *kafka_producer_source(const struct kafka_producer *p) { return p->source; }
+const char *kafka_producer_source(const struct kafka_producer *p)
+{
+	return p->source;
+}
 
 void kafka_producer_break(struct kafka_producer *p)
 {
@@ -333,10 +352,8 @@ struct tk_err kafka_producer_send(struct kafka_producer *p, const struct kafka_o
 {
 	struct tk_err err = TK_ERR(TK_UNAVAILABLE, "producer being replaced");
 	if (pthread_rwlock_tryrdlock(&p->lock) == 0) {
-		if (p->closing)
-			err = TK_ERR(TK_UNAVAILABLE, "producer stopped");
-		else if (p->rk)
-			err = produce(p, m);
+		if (p->closing) err = TK_ERR(TK_UNAVAILABLE, "producer stopped");
+		else if (p->rk) err = produce(p, m);
 		pthread_rwlock_unlock(&p->lock);
 	}
 	if (tk_failed(err)) rd_kafka_headers_destroy(m->headers);

@@ -20,17 +20,17 @@ struct loop;
 struct kafka_producer;
 
 struct kafka_producer_settings {
-	const char *brokers;           /* host:port, comma-separated */
-	const char *client_id;         /* also ce_source, with a slash before it */
-	const char *topic_payment;     /* dead letters go to this name + ".dlq" */
+	const char *brokers;	   /* host:port, comma-separated */
+	const char *client_id;	   /* also ce_source, with a slash before it */
+	const char *topic_payment; /* dead letters go to this name + ".dlq" */
 	const char *topic_reservation;
-	int64_t linger_ms;             /* 0: 3 */
-	int64_t message_timeout_ms;    /* 0: 10000; the outbox' lease must be longer */
-	int64_t queue_max;             /* 0: 500000 messages */
-	const char *compression;       /* NULL: "lz4" */
+	int64_t linger_ms;			/* 0: 3 */
+	int64_t message_timeout_ms; /* 0: 10000; the outbox' lease must be longer */
+	int64_t queue_max;			/* 0: 500000 messages */
+	const char *compression;	/* NULL: "lz4" */
 
 	/* On the producer's own thread; either may be NULL. */
-	void (*failed)(void *ctx, const char *reason);      /* fatal: a new handle is being made */
+	void (*failed)(void *ctx, const char *reason); /* fatal: a new handle is being made */
 	void (*reachable_changed)(void *ctx, bool reachable);
 	void *ctx;
 };

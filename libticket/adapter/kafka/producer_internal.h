@@ -16,14 +16,14 @@ struct kafka_report {
 	struct kafka_outbox *owner;
 	struct uuid event_id;
 	uint64_t tag;
-	bool ok;
+	enum delivery delivery;
 };
 
 /* The part of an event_out that the producer's thread works on. */
 struct kafka_outbox {
 	struct mailbox box;
 	struct kafka_report *first, *last; /* collected since the last hand-over */
-	struct kafka_outbox *next;         /* of those that have collected something */
+	struct kafka_outbox *next;		   /* of those that have collected something */
 	void (*deliver)(struct mail *m, void *ctx);
 };
 

@@ -47,8 +47,8 @@ static rd_kafka_t *open_client(const char *brokers, char *why, size_t why_len)
 	return rk;
 }
 
-enum kafka_topics kafka_topics_check(const char *brokers, const char *const *names, size_t n, int64_t timeout_ms, char *ret,
-	size_t ret_len)
+enum kafka_topics kafka_topics_check(
+	const char *brokers, const char *const *names, size_t n, int64_t timeout_ms, char *ret, size_t ret_len)
 {
 	int64_t end_ms = loop_now_us() / 1000 + timeout_ms;
 	rd_kafka_t *rk = open_client(brokers, ret, ret_len);

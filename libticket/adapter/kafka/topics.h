@@ -14,7 +14,7 @@ enum kafka_topics {
 	KAFKA_TOPICS_REFUSED, /* a setting, or no permission: why is in `ret` */
 };
 
-enum kafka_topics kafka_topics_check(const char *brokers, const char *const *names, size_t n, int64_t timeout_ms, char *ret,
-	size_t ret_len);
+enum kafka_topics kafka_topics_check(
+	const char *brokers, const char *const *names, size_t n, int64_t timeout_ms, char *ret, size_t ret_len);
 
 #endif

@@ -10,14 +10,19 @@
 enum { ARRAY_HEAD = 20, ARRAY_HEAD_EMPTY = 12 };
 
 static const uint32_t OID[] = {
-	[PG_I64] = 20, [PG_I32] = 23, [PG_UUID] = 2950, [PG_TEXT] = 25, [PG_BOOL] = 16, [PG_TIME] = 1184, [PG_BYTEA] = 17,
+	[PG_I64] = 20,
+	[PG_I32] = 23,
+	[PG_UUID] = 2950,
+	[PG_TEXT] = 25,
+	[PG_BOOL] = 16,
+	[PG_TIME] = 1184,
+	[PG_BYTEA] = 17,
 };
 
 static void grow(struct pg_param *p, size_t need)
 {
 	size_t cap = p->cap ? p->cap : 256;
-	while (cap < need)
-		cap *= 2;
+	while (cap < need) cap *= 2;
 	p->data = mem_must(realloc(p->data, cap));
 	p->cap = cap;
 }
@@ -52,8 +57,7 @@ void pg_args_begin(struct pg_args *a, const enum pg_type *types, unsigned params
 	a->params = params;
 	a->at = 0;
 	a->in_array = false;
-	for (unsigned i = 0; i < params; i++)
-		param_reset(&a->param[i], arrays);
+	for (unsigned i = 0; i < params; i++) param_reset(&a->param[i], arrays);
 }
 
 static inline void next_param(struct pg_args *a)
@@ -112,18 +116,14 @@ void pg_bool(struct pg_args *a, bool v)
 
 void pg_uuid(struct pg_args *a, const struct uuid *u)
 {
-	if (u)
-		memcpy(value(a, PG_UUID, sizeof u->b), u->b, sizeof u->b);
-	else
-		null(a);
+	if (u) memcpy(value(a, PG_UUID, sizeof u->b), u->b, sizeof u->b);
+	else null(a);
 }
 
 void pg_text(struct pg_args *a, const char *s)
 {
-	if (s)
-		pg_textn(a, s, strlen(s));
-	else
-		null(a);
+	if (s) pg_textn(a, s, strlen(s));
+	else null(a);
 }
 
 void pg_textn(struct pg_args *a, const char *s, size_t n)
@@ -188,6 +188,5 @@ void pg_args_end(struct pg_args *a)
 
 void pg_args_finish(struct pg_args *a)
 {
-	for (unsigned i = 0; i < PG_PARAMS_MAX; i++)
-		free(a->param[i].data);
+	for (unsigned i = 0; i < PG_PARAMS_MAX; i++) free(a->param[i].data);
 }

@@ -27,7 +27,7 @@ static struct schedule schedule_at(const struct pg_row *row, int col)
 	size_t n;
 	const char *status = pg_get_text(row, col + 4, &n);
 	bool on_sale = n == strlen(SCHEDULE_STATUS_NAME[SCHEDULE_ON_SALE]) &&
-	               memcmp(status, SCHEDULE_STATUS_NAME[SCHEDULE_ON_SALE], n) == 0;
+		memcmp(status, SCHEDULE_STATUS_NAME[SCHEDULE_ON_SALE], n) == 0;
 	return (struct schedule){
 		.id = pg_get_i64(row, col),
 		.concert_id = pg_get_i64(row, col + 1),
@@ -216,8 +216,7 @@ static void poll_bind(struct pg_args *a, const struct port_call *c)
 {
 	const struct schedules_poll *p = ASKED(schedules_poll, c);
 	pg_array(a);
-	for (unsigned i = 0; i < p->count; i++)
-		pg_i64(a, p->ids[i]);
+	for (unsigned i = 0; i < p->count; i++) pg_i64(a, p->ids[i]);
 	pg_array_end(a);
 }
 
@@ -255,7 +254,7 @@ static void claims_row(struct port_call *c, const struct pg_row *row)
 	l->changes[l->count++] = (struct seat_change){
 		.schedule = l->schedule,
 		.seat = pg_get_seat_no(row, 0),
-		.kind = (enum seat_claim_kind)*pg_get_text(row, 1, NULL),
+		.kind = (enum seat_claim_kind) * pg_get_text(row, 1, NULL),
 		.rev = pg_get_i64(row, 2),
 		.user = pg_get_i64(row, 3),
 	};

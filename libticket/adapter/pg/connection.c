@@ -116,8 +116,8 @@ static bool connected(struct pg_conn *c)
 	c->setup_at = 0;
 	c->setup_failed = false;
 	PQsetNoticeReceiver(c->db, ignore_notice, NULL);
-	return PQsetnonblocking(c->db, 1) == 0 && PQenterPipelineMode(c->db) && rewatch(c, EPOLLIN) &&
-	       pg_setup_check(c) && pg_conn_flush(c);
+	return PQsetnonblocking(c->db, 1) == 0 && PQenterPipelineMode(c->db) && rewatch(c, EPOLLIN) && pg_setup_check(c) &&
+		pg_conn_flush(c);
 }
 
 /* libpq may change the socket between two polls: the watch is taken anew each time. */
@@ -125,14 +125,10 @@ static bool connect_poll(struct pg_conn *c)
 {
 	unwatch(c);
 	switch (PQconnectPoll(c->db)) {
-	case PGRES_POLLING_READING:
-		return rewatch(c, EPOLLIN);
-	case PGRES_POLLING_WRITING:
-		return rewatch(c, EPOLLOUT);
-	case PGRES_POLLING_OK:
-		return connected(c);
-	default:
-		return false;
+	case PGRES_POLLING_READING: return rewatch(c, EPOLLIN);
+	case PGRES_POLLING_WRITING: return rewatch(c, EPOLLOUT);
+	case PGRES_POLLING_OK: return connected(c);
+	default: return false;
 	}
 }
 
@@ -153,10 +149,8 @@ void pg_conn_start(struct pg_conn *c)
 static void timer_fired(struct timer *t)
 {
 	struct pg_conn *c = container_of(t, struct pg_conn, timer);
-	if (c->stage == PG_DOWN)
-		pg_conn_start(c);
-	else
-		pg_conn_lose(c); /* it took too long to get ready */
+	if (c->stage == PG_DOWN) pg_conn_start(c);
+	else pg_conn_lose(c); /* it took too long to get ready */
 }
 
 /* --- traffic --- */
@@ -195,7 +189,7 @@ static void keep_complaint(struct pg_conn *c, const struct pg_flight *f, const P
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
 	snprintf(c->pg->complaint, sizeof c->pg->complaint, "%s: %s %s", PG_STATEMENT[f->kind->stmt].name,
-	    state ? state : "", text ? text : "");
+		state ? state : "", text ? text : "");
 }
 
 /* Takes the result. False: the connection is lost. */
@@ -215,8 +209,8 @@ static bool statement_result(struct pg_conn *c, PGresult *res)
 	PQclear(f->result);
 	f->result = res;
 	f->fate = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK
-	    ? PG_FATE_OK
-	    : pg_fate(PQresultErrorField(res, PG_DIAG_SQLSTATE));
+		? PG_FATE_OK
+		: pg_fate(PQresultErrorField(res, PG_DIAG_SQLSTATE));
 	if (f->fate != PG_FATE_OK) keep_complaint(c, f, res);
 	return f->fate != PG_FATE_GONE;
 }

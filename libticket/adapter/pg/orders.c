@@ -103,15 +103,10 @@ static void approve_row(struct port_call *c, const struct pg_row *row)
 	struct order_approve *p = CALL(order_approve, c);
 	p->verdict = (enum approve_verdict)pg_get_i64(row, 1);
 	switch (p->verdict) {
-	case APPROVE_DONE:
-		approve_event(p, row);
-		break;
+	case APPROVE_DONE: approve_event(p, row); break;
 	case APPROVE_AGAIN:
-	case APPROVE_PAID:
-		p->event_id = pg_get_uuid(row, 2);
-		break;
-	default:
-		break;
+	case APPROVE_PAID: p->event_id = pg_get_uuid(row, 2); break;
+	default: break;
 	}
 }
 

@@ -6,9 +6,9 @@
 #include "runtime/when.h"
 
 enum {
-	PIECE = 5000,        /* rows of a stretch a round: some ms */
-	ROUNDS_MAX = 16,     /* a call: until the present is reached */
-	OVERLAP_US = 3000000 /* orders that were locked a moment ago are looked at again */
+	PIECE = 5000,		 /* rows of a stretch a round: some ms */
+	ROUNDS_MAX = 16,	 /* a call: until the present is reached */
+	OVERLAP_US = 3000000 /* what was committed a little after its time is looked at again */
 };
 
 struct expire_job {
@@ -17,7 +17,7 @@ struct expire_job {
 	struct pg_outbox *outbox;
 	struct orders_expire *asked;
 	unsigned rounds;
-	int64_t failed, now_us; /* what the round says */
+	int64_t failed, wanted, now_us; /* what the round says */
 	struct stretch_piece fresh, slow;
 };
 
@@ -35,13 +35,24 @@ static void bind(struct pg_args *a, const struct port_call *c)
 	pg_i32(a, (int32_t)room_left(j));
 }
 
+static struct stretch_piece piece(const struct pg_row *r, int col)
+{
+	bool missed = !pg_is_null(r, col + 2);
+	return (struct stretch_piece){
+		.rows = pg_get_i64(r, col),
+		.last_us = pg_get_i64(r, col + 1),
+		.missed_us = missed ? pg_get_i64(r, col + 2) : STRETCH_NONE,
+	};
+}
+
 static void row(struct port_call *c, const struct pg_row *r)
 {
 	struct expire_job *j = container_of(c, struct expire_job, call);
 	j->failed = pg_get_i64(r, 0);
-	j->fresh = (struct stretch_piece){pg_get_i64(r, 1), pg_get_i64(r, 2)};
-	j->slow = (struct stretch_piece){pg_get_i64(r, 3), pg_get_i64(r, 4)};
-	j->now_us = pg_get_i64(r, 5);
+	j->wanted = pg_get_i64(r, 1);
+	j->now_us = pg_get_i64(r, 2);
+	j->fresh = piece(r, 3);
+	j->slow = piece(r, 6);
 }
 
 static const struct pg_query EXPIRE = {
@@ -67,8 +78,9 @@ static int overdue_failed(struct flow *f)
 {
 	struct expire_job *j = container_of(f, struct expire_job, flow);
 	if (tk_failed(f->err)) return FLOW_END;
-	bool no_room = j->failed >= room_left(j); /* the pieces hold more: stay where we are */
+	bool no_room = j->wanted >= room_left(j); /* the pieces hold more: stay where we are */
 	j->asked->count += j->failed;
+	j->asked->more = no_room && j->failed > 0; /* with all of them locked by others, later is soon enough */
 	if (no_room) return FLOW_END;
 	bool more = stretch_move(&j->outbox->expiries, j->fresh, j->slow, PIECE, j->now_us - OVERLAP_US);
 	return more && ++j->rounds < ROUNDS_MAX ? FAIL_OVERDUE : FLOW_END;
@@ -92,6 +104,7 @@ void outbox_expire_orders(struct outbox *o, struct orders_expire *e)
 	j->outbox = pg_outbox_of(o);
 	j->asked = e;
 	e->count = 0;
+	e->more = false;
 	stretch_start(&j->outbox->expiries, when_to_pg(when_now_ms()));
 	flow_start(&j->flow, STEPS, FAIL_OVERDUE, done);
 }

@@ -6,10 +6,10 @@
 #include "runtime/when.h"
 
 enum {
-	PIECE = 2000,         /* payments of a stretch a round */
-	LISTED = 500,         /* listed orders a round */
-	ROUNDS_MAX = 16,      /* of each kind, a call */
-	COMMIT_US = 3000000,  /* a payment may become visible this long after its created_at */
+	PIECE = 2000,		 /* payments of a stretch a round */
+	LISTED = 500,		 /* listed orders a round */
+	ROUNDS_MAX = 16,	 /* of each kind, a call */
+	COMMIT_US = 3000000, /* a payment may become visible this long after its created_at */
 	LOOK_AGAIN_MS = 60000
 };
 
@@ -42,8 +42,8 @@ static void find_bind(struct pg_args *a, const struct port_call *c)
 static void find_row(struct port_call *c, const struct pg_row *r)
 {
 	struct sweep_job *j = job_of(c);
-	j->fresh = (struct stretch_piece){pg_get_i64(r, 0), pg_get_i64(r, 1)};
-	j->slow = (struct stretch_piece){pg_get_i64(r, 2), pg_get_i64(r, 3)};
+	j->fresh = (struct stretch_piece){pg_get_i64(r, 0), pg_get_i64(r, 1), STRETCH_NONE};
+	j->slow = (struct stretch_piece){pg_get_i64(r, 2), pg_get_i64(r, 3), STRETCH_NONE};
 	j->now_us = pg_get_i64(r, 4);
 }
 

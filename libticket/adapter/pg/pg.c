@@ -67,8 +67,7 @@ static bool before_sleep(struct hook *h)
 {
 	struct pg *pg = container_of(h, struct pg, hook);
 	pg->answered = false;
-	for (enum pg_lane i = 0; i < PG_LANES; i++)
-		dispatch(pg, i);
+	for (enum pg_lane i = 0; i < PG_LANES; i++) dispatch(pg, i);
 	keep_ticking(pg);
 	return pg->answered;
 }
@@ -77,7 +76,8 @@ static bool before_sleep(struct hook *h)
 static void expire_aloft(struct pg *pg, struct pg_conn *c)
 {
 	struct pg_flight *f;
-	TAILQ_FOREACH(f, &c->aloft, link) {
+	TAILQ_FOREACH(f, &c->aloft, link)
+	{
 		if (f->deadline_ms > loop_now_ms(pg->loop)) continue;
 		pg_conn_lose(c);
 		return;
@@ -89,8 +89,7 @@ static void ticked(struct timer *t)
 	struct pg *pg = container_of(t, struct pg, tick);
 	pg_expire_queued(pg);
 	for (unsigned i = 0; i < PG_LANES; i++) {
-		for (unsigned j = 0; j < pg->lane[i].count; j++)
-			expire_aloft(pg, &pg->lane[i].conns[j]);
+		for (unsigned j = 0; j < pg->lane[i].count; j++) expire_aloft(pg, &pg->lane[i].conns[j]);
 	}
 	keep_ticking(pg);
 }
@@ -104,8 +103,7 @@ static void lane_init(struct pg *pg, enum pg_lane which)
 	assert(lane->count >= 1);
 	lane->conns = mem_must(calloc(lane->count, sizeof *lane->conns));
 	lane->idle = mem_must(calloc(lane->count, sizeof(struct pg_conn *)));
-	for (unsigned i = 0; i < lane->count; i++)
-		pg_conn_init(&lane->conns[i], pg, which);
+	for (unsigned i = 0; i < lane->count; i++) pg_conn_init(&lane->conns[i], pg, which);
 }
 
 struct pg *pg_create(struct loop *l, const struct pg_settings *s, struct metrics_sheet *m)
@@ -124,8 +122,7 @@ struct pg *pg_create(struct loop *l, const struct pg_settings *s, struct metrics
 	TAILQ_INIT(&pg->idle_flights);
 	for (enum pg_lane i = 0; i < PG_LANES; i++) {
 		lane_init(pg, i);
-		for (unsigned j = 0; j < pg->lane[i].count; j++)
-			pg_conn_start(&pg->lane[i].conns[j]);
+		for (unsigned j = 0; j < pg->lane[i].count; j++) pg_conn_start(&pg->lane[i].conns[j]);
 	}
 	hook_add(l, &pg->hook);
 	return pg;
@@ -138,8 +135,7 @@ void pg_destroy(struct pg *pg)
 	hook_remove(pg->loop, &pg->hook);
 	timer_stop(pg->loop, &pg->tick);
 	for (unsigned i = 0; i < PG_LANES; i++) {
-		for (unsigned j = 0; j < pg->lane[i].count; j++)
-			pg_conn_finish(&pg->lane[i].conns[j]);
+		for (unsigned j = 0; j < pg->lane[i].count; j++) pg_conn_finish(&pg->lane[i].conns[j]);
 	}
 	pg_queues_finish(pg);
 	for (unsigned i = 0; i < PG_LANES; i++) {
@@ -180,8 +176,7 @@ static void call(struct pg *pg, struct pg_kind *k, struct port_call *c)
 	c->deadline_ms = loop_now_ms(pg->loop) + pg->set.timeout_ms;
 	if (pg->closing || pg->queued >= pg->set.queue_max)
 		pg_answer(pg, c, TK_ERR(TK_UNAVAILABLE, "too much is waiting for the database"));
-	else
-		pg_enqueue(pg, k, c, false);
+	else pg_enqueue(pg, k, c, false);
 }
 
 void pg_batch_call(struct pg *pg, const struct pg_batch *b, struct port_call *c)

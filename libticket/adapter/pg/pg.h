@@ -37,12 +37,12 @@ enum pg_lane { PG_FAST, PG_SLOW, PG_LANES };
 struct pg_settings {
 	const char *url, *application_name;
 	int connections[PG_LANES]; /* each >= 1 */
-	int64_t timeout_ms;        /* of one call, queueing included */
-	unsigned queue_max;        /* calls waiting; beyond: TK_UNAVAILABLE at once. 0: 20000 */
+	int64_t timeout_ms;		   /* of one call, queueing included */
+	unsigned queue_max;		   /* calls waiting; beyond: TK_UNAVAILABLE at once. 0: 20000 */
 };
 /* Connects in the background; `m` may be NULL. */
 struct pg *pg_create(struct loop *l, const struct pg_settings *s, struct metrics_sheet *m);
-void pg_destroy(struct pg *pg);     /* answers everything that is under way */
+void pg_destroy(struct pg *pg);		/* answers everything that is under way */
 bool pg_ready(const struct pg *pg); /* at least one connection of each lane works */
 /* NULL, or one line: the table or constraint that is missing (schema_check.h), or the statement that did not prepare
  * and why. It goes when a later connection finds everything. */
@@ -56,7 +56,7 @@ void pg_i64(struct pg_args *a, int64_t v);
 void pg_i32(struct pg_args *a, int32_t v);
 void pg_bool(struct pg_args *a, bool v);
 void pg_uuid(struct pg_args *a, const struct uuid *u); /* NULL: SQL NULL */
-void pg_text(struct pg_args *a, const char *s);        /* NULL: SQL NULL */
+void pg_text(struct pg_args *a, const char *s);		   /* NULL: SQL NULL */
 void pg_textn(struct pg_args *a, const char *s, size_t n);
 void pg_time(struct pg_args *a, int64_t unix_ms); /* TIME_NONE: NULL, TIME_FOREVER: infinity */
 void pg_bytes(struct pg_args *a, const void *p, size_t n);
@@ -80,7 +80,7 @@ enum { PG_PARAMS_MAX = 16 };
 struct pg_batch {
 	enum stmt stmt;
 	enum pg_lane lane;
-	bool write;   /* sent and lost: TK_UNCERTAIN */
+	bool write;	  /* sent and lost: TK_UNCERTAIN */
 	unsigned max; /* calls a statement; 0: 500 */
 	unsigned params;
 	enum pg_type types[PG_PARAMS_MAX]; /* of the elements; the statement takes arrays of these */
@@ -101,12 +101,12 @@ struct pg_query {
 	bool write;
 	unsigned params;
 	enum pg_type types[PG_PARAMS_MAX];
-	bool array[PG_PARAMS_MAX]; /* parameter i is an array of types[i] */
+	bool array[PG_PARAMS_MAX];									/* parameter i is an array of types[i] */
 	void (*bind)(struct pg_args *a, const struct port_call *c); /* in order; arrays between pg_array, pg_array_end */
 	void (*row)(struct port_call *c, const struct pg_row *r);
 	struct tk_err (*settle)(struct port_call *c, int rows); /* NULL: TK_OK */
 };
-void pg_array(struct pg_args *a);     /* the following values belong to one array parameter ... */
+void pg_array(struct pg_args *a);	  /* the following values belong to one array parameter ... */
 void pg_array_end(struct pg_args *a); /* ... until here */
 void pg_query_call(struct pg *pg, const struct pg_query *q, struct port_call *c);
 

@@ -110,8 +110,7 @@ static void flight_add(struct pg_flight *f, struct port_call *c)
 
 void pg_flight_answer(struct pg *pg, struct pg_flight *f, struct tk_err err)
 {
-	for (unsigned i = 0; i < f->count; i++)
-		pg_answer(pg, f->calls[i], err);
+	for (unsigned i = 0; i < f->count; i++) pg_answer(pg, f->calls[i], err);
 	pg_flight_free(pg, f);
 }
 
@@ -134,10 +133,8 @@ static struct pg_flight *flight_of_kind(struct pg *pg, struct pg_kind *k)
 	struct pg_flight *f = flight_create(pg, k);
 	while (k->head && f->count < max) {
 		struct port_call *c = dequeue(pg, k);
-		if (too_late(pg, c))
-			pg_answer(pg, c, TK_ERR(TK_UNAVAILABLE, PG_STATEMENT[k->stmt].name));
-		else
-			flight_add(f, c);
+		if (too_late(pg, c)) pg_answer(pg, c, TK_ERR(TK_UNAVAILABLE, PG_STATEMENT[k->stmt].name));
+		else flight_add(f, c);
 	}
 	if (f->count == 0) {
 		pg_flight_free(pg, f);
@@ -165,7 +162,8 @@ static struct pg_flight *next_again(struct pg *pg, struct pg_lane_state *lane)
 {
 	int64_t now_ms = loop_now_ms(pg->loop);
 	struct pg_flight *f;
-	TAILQ_FOREACH(f, &lane->again, link) {
+	TAILQ_FOREACH(f, &lane->again, link)
+	{
 		if (f->due_ms > now_ms) continue;
 		TAILQ_REMOVE(&lane->again, f, link);
 		return f;
@@ -191,15 +189,25 @@ void pg_put_back(struct pg *pg, struct pg_flight *f, int64_t due_ms)
 	TAILQ_INSERT_TAIL(&pg->lane[f->kind->lane].again, f, link);
 }
 
-void pg_put_back_singly(struct pg *pg, struct pg_flight *f)
+static void put_back_in_pieces(struct pg *pg, struct pg_flight *f, unsigned size)
 {
-	for (unsigned i = 0; i < f->count; i++) {
-		struct pg_flight *one = flight_create(pg, f->kind);
-		one->tries = f->tries;
-		flight_add(one, f->calls[i]);
-		pg_put_back(pg, one, 0);
+	for (unsigned i = 0; i < f->count;) {
+		struct pg_flight *piece = flight_create(pg, f->kind);
+		piece->tries = f->tries;
+		for (unsigned end = i + size; i < end && i < f->count; i++) flight_add(piece, f->calls[i]);
+		pg_put_back(pg, piece, 0);
 	}
 	pg_flight_free(pg, f);
+}
+
+void pg_put_back_singly(struct pg *pg, struct pg_flight *f)
+{
+	put_back_in_pieces(pg, f, 1);
+}
+
+void pg_put_back_halved(struct pg *pg, struct pg_flight *f)
+{
+	put_back_in_pieces(pg, f, (f->count + 1) / 2);
 }
 
 /* --- deadlines of what waits --- */
@@ -229,11 +237,9 @@ static void expire_again(struct pg *pg, struct pg_lane_state *lane)
 void pg_expire_queued(struct pg *pg)
 {
 	for (unsigned i = 0; i < STMT_COUNT; i++) {
-		for (struct pg_kind *k = pg->kinds[i]; k; k = k->next)
-			expire_kind(pg, k);
+		for (struct pg_kind *k = pg->kinds[i]; k; k = k->next) expire_kind(pg, k);
 	}
-	for (unsigned i = 0; i < PG_LANES; i++)
-		expire_again(pg, &pg->lane[i]);
+	for (unsigned i = 0; i < PG_LANES; i++) expire_again(pg, &pg->lane[i]);
 }
 
 /* --- the end --- */
@@ -242,8 +248,7 @@ static void kinds_finish(struct pg *pg, struct pg_kind *k)
 {
 	while (k) {
 		struct pg_kind *next = k->next;
-		while (k->head)
-			pg_answer(pg, dequeue(pg, k), TK_ERR(TK_UNAVAILABLE, "closing"));
+		while (k->head) pg_answer(pg, dequeue(pg, k), TK_ERR(TK_UNAVAILABLE, "closing"));
 		free(k);
 		k = next;
 	}
@@ -258,8 +263,7 @@ void pg_queues_finish(struct pg *pg)
 			pg_flight_answer(pg, f, TK_ERR(TK_UNAVAILABLE, "closing"));
 		}
 	}
-	for (unsigned i = 0; i < STMT_COUNT; i++)
-		kinds_finish(pg, pg->kinds[i]);
+	for (unsigned i = 0; i < STMT_COUNT; i++) kinds_finish(pg, pg->kinds[i]);
 	while ((f = TAILQ_FIRST(&pg->idle_flights))) {
 		TAILQ_REMOVE(&pg->idle_flights, f, link);
 		free(f->calls);

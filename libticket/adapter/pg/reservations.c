@@ -53,6 +53,7 @@ static void confirm_row(struct port_call *call, const struct pg_row *row)
 	struct reservation_confirm *c = confirm_of(call);
 	c->confirmed = true;
 	c->rev = pg_get_i64(row, 1);
+	c->decided_ms = pg_get_time(row, 2);
 }
 
 /* Two batches that want the same seats must want them in the same order, or each waits for the other. */
@@ -62,10 +63,15 @@ static int confirm_order(const struct port_call *a, const struct port_call *b)
 }
 
 static const struct pg_batch CONFIRM = {
-	.stmt = STMT_CONFIRM_FAST, .lane = PG_FAST, .write = true, .max = CONFIRM_MAX,
+	.stmt = STMT_CONFIRM_FAST,
+	.lane = PG_FAST,
+	.write = true,
+	.max = CONFIRM_MAX,
 	.params = EVENT_PARAM_COUNT + 3,
 	.types = {EVENT_PARAMS, PG_BOOL, PG_UUID, PG_UUID},
-	.bind = bind_confirm, .row = confirm_row, .order = confirm_order,
+	.bind = bind_confirm,
+	.row = confirm_row,
+	.order = confirm_order,
 };
 
 static void confirm(struct reservations *port, struct reservation_confirm *c)
@@ -79,22 +85,39 @@ static void confirm(struct reservations *port, struct reservation_confirm *c)
 /* --- look --- */
 
 enum { /* columns of confirm_facts.sql */
-	COL_SEEN_ORDER = 1, COL_ORDER_STATUS, COL_MATCHES, COL_APPROVED, COL_RESERVATION_ID, COL_FAIL_REASON, COL_UPDATED_AT,
-	COL_KEPT_ID, COL_KEPT_STATUS, COL_KEPT_METHOD,
-	COL_SEAT_ID, COL_SEAT_REV, COL_SEAT_USER, COL_SEAT_STATUS, COL_SEAT_ORDER, COL_OUTLIVED
+	COL_SEEN_ORDER = 1,
+	COL_ORDER_STATUS,
+	COL_MATCHES,
+	COL_APPROVED,
+	COL_RESERVATION_ID,
+	COL_FAIL_REASON,
+	COL_UPDATED_AT,
+	COL_KEPT_ID,
+	COL_KEPT_STATUS,
+	COL_KEPT_METHOD,
+	COL_SEAT_ID,
+	COL_SEAT_REV,
+	COL_SEAT_USER,
+	COL_SEAT_STATUS,
+	COL_SEAT_ORDER,
+	COL_OUTLIVED
 };
 
-static struct reservation_look *look_of(const struct port_call *c) { return container_of(c, struct reservation_look, call); }
+static struct reservation_look *look_of(const struct port_call *c)
+{
+	return container_of(c, struct reservation_look, call);
+}
 
-static void bind_look(struct pg_args *a, const struct port_call *call) { bind_event(a, look_of(call)->event); }
+static void bind_look(struct pg_args *a, const struct port_call *call)
+{
+	bind_event(a, look_of(call)->event);
+}
 
 static void read_seen(struct reservation_look *l, const struct pg_row *row)
 {
 	struct uuid order_no = pg_get_uuid(row, COL_SEEN_ORDER);
-	if (pg_is_null(row, COL_SEEN_ORDER))
-		l->facts.seen = SEEN_NEVER;
-	else
-		l->facts.seen = uuid_equal(&order_no, &l->event->order_no) ? SEEN_BEFORE : SEEN_FOR_ANOTHER_ORDER;
+	if (pg_is_null(row, COL_SEEN_ORDER)) l->facts.seen = SEEN_NEVER;
+	else l->facts.seen = uuid_equal(&order_no, &l->event->order_no) ? SEEN_BEFORE : SEEN_FOR_ANOTHER_ORDER;
 }
 
 static void read_order(struct reservation_look *l, const struct pg_row *row)
@@ -112,8 +135,10 @@ static void read_order(struct reservation_look *l, const struct pg_row *row)
 static void read_kept(struct reservation_look *l, const struct pg_row *row)
 {
 	static const enum confirmation_kept KEPT[PAYMENT_STATUSES] = {
-		[PAYMENT_PENDING] = KEPT_PENDING, [PAYMENT_APPROVED] = KEPT_APPROVED,
-		[PAYMENT_REFUND_PENDING] = KEPT_RETURNED, [PAYMENT_REFUNDED] = KEPT_RETURNED,
+		[PAYMENT_PENDING] = KEPT_PENDING,
+		[PAYMENT_APPROVED] = KEPT_APPROVED,
+		[PAYMENT_REFUND_PENDING] = KEPT_RETURNED,
+		[PAYMENT_REFUNDED] = KEPT_RETURNED,
 	};
 	size_t n;
 	enum payment_status status = PAYMENT_ILLEGAL;
@@ -137,7 +162,8 @@ static enum confirmation_live live_of(const struct reservation_look *l, const st
 	bool held = is_text(row, COL_SEAT_STATUS, "HELD"), confirmed = is_text(row, COL_SEAT_STATUS, "CONFIRMED");
 	struct uuid order_no = pg_get_uuid(row, COL_SEAT_ORDER);
 	if (!held && !confirmed) return LIVE_NONE;
-	if (pg_get_i64(row, COL_SEAT_USER) != l->event->user) return pg_get_bool(row, COL_OUTLIVED) ? LIVE_OUTLIVED : LIVE_TAKEN;
+	if (pg_get_i64(row, COL_SEAT_USER) != l->event->user)
+		return pg_get_bool(row, COL_OUTLIVED) ? LIVE_OUTLIVED : LIVE_TAKEN;
 	if (held) return LIVE_OWN_HELD;
 	bool ours = pg_is_null(row, COL_SEAT_ORDER) || uuid_equal(&order_no, &l->event->order_no);
 	return ours ? LIVE_OWN_CONFIRMED : LIVE_TAKEN;
@@ -169,8 +195,14 @@ static void look_row(struct port_call *call, const struct pg_row *row)
 }
 
 static const struct pg_batch LOOK = {
-	.stmt = STMT_CONFIRM_FACTS, .lane = PG_FAST, .write = false, .max = LOOK_MAX,
-	.params = EVENT_PARAM_COUNT, .types = {EVENT_PARAMS}, .bind = bind_look, .row = look_row,
+	.stmt = STMT_CONFIRM_FACTS,
+	.lane = PG_FAST,
+	.write = false,
+	.max = LOOK_MAX,
+	.params = EVENT_PARAM_COUNT,
+	.types = {EVENT_PARAMS},
+	.bind = bind_look,
+	.row = look_row,
 };
 
 static void look(struct reservations *port, struct reservation_look *l)
@@ -204,6 +236,7 @@ static void settle_row(struct port_call *call, const struct pg_row *row)
 	s->done = true;
 	s->settled_id = pg_get_uuid(row, 1);
 	s->truth = (struct seat_truth){.rev = pg_get_i64(row, 2), .user = s->event->user, .kind = CLAIM_SOLD};
+	s->decided_ms = pg_get_time(row, 3);
 }
 
 static void bind_reject(struct pg_args *a, const struct port_call *call)
@@ -223,6 +256,7 @@ static void reject_row(struct port_call *call, const struct pg_row *row)
 {
 	struct reservation_settle *s = settle_of(call);
 	s->done = true;
+	s->decided_ms = pg_get_time(row, 4);
 	if (pg_is_null(row, 1)) return;
 	s->truth = (struct seat_truth){.rev = pg_get_i64(row, 1), .user = pg_get_i64(row, 2), .kind = claim_of(row, 3)};
 }
@@ -240,16 +274,34 @@ static void note_row(struct port_call *call, const struct pg_row *row)
 }
 
 static const struct pg_batch SETTLE = {
-	.stmt = STMT_CONFIRM_SETTLE, .lane = PG_SLOW, .write = true, .max = SETTLE_MAX, .params = EVENT_PARAM_COUNT + 5,
-	.types = {EVENT_PARAMS, PG_UUID, PG_UUID, PG_BOOL, PG_UUID, PG_UUID}, .bind = bind_settle, .row = settle_row,
+	.stmt = STMT_CONFIRM_SETTLE,
+	.lane = PG_SLOW,
+	.write = true,
+	.max = SETTLE_MAX,
+	.params = EVENT_PARAM_COUNT + 5,
+	.types = {EVENT_PARAMS, PG_UUID, PG_UUID, PG_BOOL, PG_UUID, PG_UUID},
+	.bind = bind_settle,
+	.row = settle_row,
 };
 static const struct pg_batch REJECT = {
-	.stmt = STMT_CONFIRM_REJECT, .lane = PG_SLOW, .write = true, .max = SETTLE_MAX, .params = EVENT_PARAM_COUNT + 6,
-	.types = {EVENT_PARAMS, PG_BOOL, PG_BOOL, PG_UUID, PG_UUID, PG_UUID, PG_UUID}, .bind = bind_reject, .row = reject_row,
+	.stmt = STMT_CONFIRM_REJECT,
+	.lane = PG_SLOW,
+	.write = true,
+	.max = SETTLE_MAX,
+	.params = EVENT_PARAM_COUNT + 6,
+	.types = {EVENT_PARAMS, PG_BOOL, PG_BOOL, PG_UUID, PG_UUID, PG_UUID, PG_UUID},
+	.bind = bind_reject,
+	.row = reject_row,
 };
 static const struct pg_batch NOTE = {
-	.stmt = STMT_CONFIRM_NOTE, .lane = PG_SLOW, .write = true, .max = LOOK_MAX, .params = 2,
-	.types = {PG_UUID, PG_UUID}, .bind = bind_note, .row = note_row,
+	.stmt = STMT_CONFIRM_NOTE,
+	.lane = PG_SLOW,
+	.write = true,
+	.max = LOOK_MAX,
+	.params = 2,
+	.types = {PG_UUID, PG_UUID},
+	.bind = bind_note,
+	.row = note_row,
 };
 
 static void settle(struct reservations *port, struct reservation_settle *s)
@@ -258,12 +310,9 @@ static void settle(struct reservations *port, struct reservation_settle *s)
 	s->done = false;
 	s->settled_id = (struct uuid){{0}};
 	s->truth = (struct seat_truth){0};
-	if (s->verdict == CONFIRMATION_CONFIRM)
-		pg_batch_call(r->pg, &SETTLE, &s->call);
-	else if (confirmation_rejects(s->verdict))
-		pg_batch_call(r->pg, &REJECT, &s->call);
-	else
-		pg_batch_call(r->pg, &NOTE, &s->call);
+	if (s->verdict == CONFIRMATION_CONFIRM) pg_batch_call(r->pg, &SETTLE, &s->call);
+	else if (confirmation_rejects(s->verdict)) pg_batch_call(r->pg, &REJECT, &s->call);
+	else pg_batch_call(r->pg, &NOTE, &s->call);
 }
 
 void pg_reservations_init(struct pg_reservations *r, struct pg *pg)

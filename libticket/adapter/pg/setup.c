@@ -7,10 +7,10 @@
 /* Plans are made once, for any parameters, while the tables may still be empty: without these a plan that reads all of
  * a table would stay until the statistics change. jit would compile every plan whose cost enable_seqscan inflates. */
 static const char SETTINGS[] =
-    "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false),"
-    " set_config('idle_in_transaction_session_timeout', $1, false),"
-    " set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),"
-    " set_config('jit', 'off', false), set_config('default_transaction_isolation', 'read committed', false)";
+	"SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false),"
+	" set_config('idle_in_transaction_session_timeout', $1, false),"
+	" set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),"
+	" set_config('jit', 'off', false), set_config('default_transaction_isolation', 'read committed', false)";
 
 static bool send_settings(struct pg_conn *c)
 {
@@ -27,8 +27,8 @@ static bool send_schema_check(struct pg_conn *c)
 	pg_args_begin(a, SCHEMA_CHECK_TYPES, SCHEMA_CHECK_PARAMS, false);
 	schema_check_bind(a);
 	pg_args_end(a);
-	return PQsendQueryParams(c->db, PG_STATEMENT[STMT_SCHEMA_CHECK].text, SCHEMA_CHECK_PARAMS, NULL, a->values,
-	    a->lengths, a->formats, 1);
+	return PQsendQueryParams(
+		c->db, PG_STATEMENT[STMT_SCHEMA_CHECK].text, SCHEMA_CHECK_PARAMS, NULL, a->values, a->lengths, a->formats, 1);
 }
 
 bool pg_setup_check(struct pg_conn *c)
@@ -57,8 +57,9 @@ static void misfit(struct pg_conn *c, const char *what, const char *why)
 static bool is_misfit(const PGresult *res)
 {
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-	return state && (strncmp(state, "42", 2) == 0 || strncmp(state, "22", 2) == 0 || strncmp(state, "0A", 2) == 0 ||
-	                    strncmp(state, "3F", 2) == 0);
+	return state &&
+		(strncmp(state, "42", 2) == 0 || strncmp(state, "22", 2) == 0 || strncmp(state, "0A", 2) == 0 ||
+			strncmp(state, "3F", 2) == 0);
 }
 
 void pg_setup_result(struct pg_conn *c, const PGresult *res)

@@ -33,6 +33,7 @@ struct queue_http {
 	struct timer timer;
 	struct transfers busy, idle;
 	unsigned verifies;
+	bool closed;
 };
 
 /* A socket of libcurl's, watched for it. */
@@ -233,7 +234,7 @@ static void verify(struct admission *a, struct admission_verify *v)
 	char header[200], path[100];
 	struct transfer *t;
 
-	if (q->verifies >= VERIFIES_MAX) {
+	if (q->closed || q->verifies >= VERIFIES_MAX) {
 		port_answer(&v->call, TK_ERR(TK_UNAVAILABLE, "too many ask the queue"));
 		return;
 	}
@@ -248,7 +249,10 @@ static void verify(struct admission *a, struct admission_verify *v)
 
 static void ping(struct admission *a, struct admission_ping *p)
 {
-	transfer_go(transfer_begin(container_of(a, struct queue_http, port), &p->call), "/queue/ping");
+	struct queue_http *q = container_of(a, struct queue_http, port);
+
+	if (q->closed) port_answer(&p->call, TK_ERR(TK_UNAVAILABLE, "closing"));
+	else transfer_go(transfer_begin(q, &p->call), "/queue/ping");
 }
 
 /* --- life --- */
@@ -287,12 +291,19 @@ static void free_idle(struct queue_http *q)
 	}
 }
 
-void queue_http_destroy(struct queue_http *q)
+void queue_http_close(struct queue_http *q)
 {
 	struct transfer *t;
 
 	if (!q) return;
+	q->closed = true;
 	while ((t = TAILQ_FIRST(&q->busy))) finish(t, TK_ERR(TK_UNAVAILABLE, "closing"));
+}
+
+void queue_http_destroy(struct queue_http *q)
+{
+	if (!q) return;
+	queue_http_close(q);
 	free_idle(q);
 	curl_multi_cleanup(q->multi);
 	timer_stop(q->loop, &q->timer);

@@ -97,4 +97,7 @@ void redis_arg_key_text(struct redis_args *a, const char *before, int64_t id, co
 	put(put(put(put(open_arg(a, nb + ni + na + nt), before, nb), number, ni), after, na), text, nt);
 }
 
-void redis_arg_run(struct redis_args *a) { redis_arg(a, a->run_id, strlen(a->run_id)); }
+void redis_arg_run(struct redis_args *a)
+{
+	redis_arg(a, a->run_id, strlen(a->run_id));
+}

@@ -423,10 +423,17 @@ struct redis *redis_create(struct loop *l, const struct redis_settings *s, struc
 	struct redis *r = calloc(1, sizeof *r);
 	struct pending *ring = malloc(64 * sizeof *ring);
 	if (!r || !ring) abort();
-	*r = (struct redis){.loop = l, .metrics = m, .url = url, .timeout_ms = s->timeout_ms, .ring = ring, .mask = 63,
+	*r = (struct redis){.loop = l,
+		.metrics = m,
+		.url = url,
+		.timeout_ms = s->timeout_ms,
+		.ring = ring,
+		.mask = 63,
 		.inflight_max = s->inflight_max ? s->inflight_max : INFLIGHT_MAX,
-		.watch.fd = -1, .hook.before_sleep = before_sleep,
-		.deadline.fired = deadline_passed, .retry.fired = connect_now};
+		.watch.fd = -1,
+		.hook.before_sleep = before_sleep,
+		.deadline.fired = deadline_passed,
+		.retry.fired = connect_now};
 	for (int i = 0; i < SCRIPT_COUNT; i++) r->text[i] = script_text((enum script)i);
 	buf_init(&r->args.out, NULL);
 	r->args.run_id = r->run_id;
@@ -435,12 +442,18 @@ struct redis *redis_create(struct loop *l, const struct redis_settings *s, struc
 	return r;
 }
 
-void redis_destroy(struct redis *r)
+void redis_close(struct redis *r)
 {
 	if (!r) return;
 	disconnect(r);
 	fail_all(r, "shutting down");
 	timer_stop(r->loop, &r->retry);
+}
+
+void redis_destroy(struct redis *r)
+{
+	if (!r) return;
+	redis_close(r);
 	hook_remove(r->loop, &r->hook);
 	buf_finish(&r->args.out);
 	for (int i = 0; i < SCRIPT_COUNT; i++) free(r->text[i]);
@@ -448,10 +461,22 @@ void redis_destroy(struct redis *r)
 	free(r);
 }
 
-bool redis_ready(const struct redis *r) { return r->state == READY && !r->broken; }
-uint32_t redis_life(const struct redis *r) { return redis_ready(r) ? r->life : 0; }
-unsigned redis_inflight(const struct redis *r) { return r->count; }
-const char *redis_last_error(const struct redis *r) { return r->last_error; }
+bool redis_ready(const struct redis *r)
+{
+	return r->state == READY && !r->broken;
+}
+uint32_t redis_life(const struct redis *r)
+{
+	return redis_ready(r) ? r->life : 0;
+}
+unsigned redis_inflight(const struct redis *r)
+{
+	return r->count;
+}
+const char *redis_last_error(const struct redis *r)
+{
+	return r->last_error;
+}
 
 int64_t redis_reply_int(const redisReply *r, size_t i)
 {

@@ -31,8 +31,8 @@ struct redisReply;
 struct redis;
 
 struct redis_settings {
-	const char *url;       /* redis://[[user]:password@]host[:port][/db]; %XX in user and password */
-	int64_t timeout_ms;    /* of one call, of a connect and of its handshake */
+	const char *url;	   /* redis://[[user]:password@]host[:port][/db]; %XX in user and password */
+	int64_t timeout_ms;	   /* of one call, of a connect and of its handshake */
 	unsigned inflight_max; /* 0: 20000 */
 };
 
@@ -55,7 +55,8 @@ struct redis_op {
 
 /* Connects in the background; NULL: the URL is none (redis_url_ok tells). */
 struct redis *redis_create(struct loop *l, const struct redis_settings *s, struct metrics_sheet *m);
-void redis_destroy(struct redis *r); /* answers what is under way; NULL is fine */
+void redis_close(struct redis *r);	 /* answers what is under way, refuses what comes after; NULL is fine */
+void redis_destroy(struct redis *r); /* closes first; NULL is fine */
 bool redis_url_ok(const char *url);
 
 void redis_call(struct redis *r, const struct redis_op *op, struct port_call *c);

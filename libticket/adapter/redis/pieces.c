@@ -25,9 +25,15 @@ static void pump(struct redis_pieces *job)
 	if (job->flying == 0) job->ended(job, job->err);
 }
 
-void redis_pieces_start(struct redis_pieces *job) { pump(job); }
+void redis_pieces_start(struct redis_pieces *job)
+{
+	pump(job);
+}
 
-struct redis_piece *redis_piece_of(struct port_call *c) { return container_of(c, struct redis_piece, call); }
+struct redis_piece *redis_piece_of(struct port_call *c)
+{
+	return container_of(c, struct redis_piece, call);
+}
 
 void redis_piece_done(struct redis_piece *p, struct tk_err err)
 {

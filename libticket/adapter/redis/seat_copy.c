@@ -43,8 +43,9 @@ static unsigned cut_schedule(const struct redis_pieces *p, unsigned from)
 {
 	const struct apply_job *job = apply_job_of(p);
 	unsigned n = 1;
-	while (n < APPLY_SEATS && from + n < p->total &&
-		change_at(job, from + n)->schedule == change_at(job, from)->schedule) n++;
+	while (
+		n < APPLY_SEATS && from + n < p->total && change_at(job, from + n)->schedule == change_at(job, from)->schedule)
+		n++;
 	return n;
 }
 
@@ -103,8 +104,8 @@ static void all_applied(struct redis_pieces *p, struct tk_err err)
 
 void seat_copy_apply(struct redis *r, struct seat_apply *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_SEAT_APPLY, .keys = 3, .bind = bind_apply,
-		.replied = piece_applied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_SEAT_APPLY, .keys = 3, .bind = bind_apply, .replied = piece_applied};
 	if (k->finish_load && k->load_life && k->load_life != redis_life(r)) {
 		port_answer(&k->call, TK_ERR(TK_UNAVAILABLE, "Redis has restarted since the load began"));
 		return;
@@ -112,8 +113,8 @@ void seat_copy_apply(struct redis *r, struct seat_apply *k)
 	struct apply_job *job = calloc(1, sizeof *job + k->count * sizeof job->order[0]);
 	if (!job) abort();
 	job->in = k;
-	job->pieces = (struct redis_pieces){.redis = r, .op = &OP, .total = k->count, .cut = cut_schedule,
-		.ended = all_applied};
+	job->pieces =
+		(struct redis_pieces){.redis = r, .op = &OP, .total = k->count, .cut = cut_schedule, .ended = all_applied};
 	for (unsigned i = 0; i < k->count; i++) job->order[i] = i;
 	qsort_r(job->order, k->count, sizeof job->order[0], by_schedule, (void *)(uintptr_t)k->changes);
 	redis_pieces_start(&job->pieces);
@@ -187,8 +188,8 @@ void seat_copy_read(struct redis *r, struct seat_read *k)
 	struct read_job *job = calloc(1, sizeof *job);
 	if (!job) abort();
 	job->in = k;
-	job->pieces = (struct redis_pieces){.redis = r, .op = &OP, .total = k->plan->count, .cut = cut_seats,
-		.ended = all_read};
+	job->pieces =
+		(struct redis_pieces){.redis = r, .op = &OP, .total = k->plan->count, .cut = cut_seats, .ended = all_read};
 	k->loaded = true;
 	redis_pieces_start(&job->pieces);
 }

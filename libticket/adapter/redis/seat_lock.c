@@ -9,9 +9,15 @@
 #include "adapter/redis/queue_keys.h"
 #include "adapter/redis/seat_keys.h"
 
-static struct redis *redis_of(struct seat_lock *s) { return container_of(s, struct redis_seat_lock, port)->redis; }
+static struct redis *redis_of(struct seat_lock *s)
+{
+	return container_of(s, struct redis_seat_lock, port)->redis;
+}
 
-static void arg_seat(struct redis_args *a, const struct seat_no *no) { redis_arg(a, no->s, no->len); }
+static void arg_seat(struct redis_args *a, const struct seat_no *no)
+{
+	redis_arg(a, no->s, no->len);
+}
 
 static const struct tk_err ODD_REPLY = {TK_INTERNAL, __FILE_NAME__, "a script's reply is not as agreed"};
 
@@ -90,8 +96,8 @@ static void hold_replied(struct port_call *c, struct tk_err err, const redisRepl
 
 static void hold(struct seat_lock *s, struct seat_hold *h)
 {
-	static const struct redis_op OP = {.script = SCRIPT_SEAT_HOLD, .keys = 3, .bind = bind_hold,
-		.replied = hold_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_SEAT_HOLD, .keys = 3, .bind = bind_hold, .replied = hold_replied};
 	static const struct redis_op GATED = {
 		.script = SCRIPT_SEAT_HOLD, .keys = 6, .bind = bind_gated_hold, .replied = hold_replied};
 	assert(h->count > 0 && h->count <= HOLD_SEATS_MAX);
@@ -100,11 +106,18 @@ static void hold(struct seat_lock *s, struct seat_hold *h)
 
 /* --- claim --- */
 
+/* Nil: the empty string. */
+static void arg_order(struct redis_args *a, const struct uuid *order_no)
+{
+	char text[UUID_TEXT];
+
+	uuid_text(text, order_no);
+	redis_arg(a, text, uuid_is_nil(order_no) ? 0 : UUID_TEXT - 1);
+}
+
 static void bind_claim(struct redis_args *a, struct port_call *c)
 {
 	const struct seat_claim *k = container_of(c, struct seat_claim, call);
-	char order[UUID_TEXT];
-	uuid_text(order, &k->order_no);
 	key_state(a, k->schedule);
 	key_users(a, k->schedule);
 	key_lock(a, k->schedule, k->seat.s);
@@ -112,8 +125,8 @@ static void bind_claim(struct redis_args *a, struct port_call *c)
 	redis_arg_int(a, k->user);
 	arg_seat(a, &k->seat);
 	redis_arg_int(a, k->at_least_ms);
-	redis_arg(a, order, UUID_TEXT - 1);
-	redis_arg_int(a, k->renew);
+	arg_order(a, &k->order_no);
+	arg_order(a, &k->ended);
 }
 
 static bool read_claim(struct seat_claim *k, const redisReply *reply)
@@ -137,8 +150,8 @@ static void claim_replied(struct port_call *c, struct tk_err err, const redisRep
 
 static void claim(struct seat_lock *s, struct seat_claim *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_SEAT_CLAIM, .keys = 3, .bind = bind_claim,
-		.replied = claim_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_SEAT_CLAIM, .keys = 3, .bind = bind_claim, .replied = claim_replied};
 	k->first = false;
 	k->remaining_ms = 0;
 	redis_call(redis_of(s), &OP, &k->call);
@@ -153,23 +166,32 @@ static void bind_release(struct redis_args *a, struct port_call *c)
 	key_lock(a, k->schedule, k->seat.s);
 	redis_arg_int(a, k->user);
 	arg_seat(a, &k->seat);
-	redis_arg_int(a, k->even_if_ordered);
+	arg_order(a, &k->ended);
+	redis_arg_int(a, k->only_ended);
+}
+
+static bool read_release(struct seat_release *k, const redisReply *reply)
+{
+	size_t n;
+
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) return false;
+	const char *order = redis_reply_str(reply, 1, &n);
+	k->verdict = (enum release_verdict)redis_reply_int(reply, 0);
+	if (!uuid_parse(order, n, &k->order_no)) k->order_no = (struct uuid){0};
+	return k->verdict <= RELEASE_ORDERED;
 }
 
 static void release_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
 {
 	struct seat_release *k = container_of(c, struct seat_release, call);
-	if (!tk_failed(err)) {
-		if (reply->type != REDIS_REPLY_INTEGER || reply->integer > RELEASE_ORDERED) err = ODD_REPLY;
-		else k->verdict = (enum release_verdict)reply->integer;
-	}
+	if (!tk_failed(err) && !read_release(k, reply)) err = ODD_REPLY;
 	port_answer(c, err);
 }
 
 static void release(struct seat_lock *s, struct seat_release *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_SEAT_RELEASE, .keys = 2, .bind = bind_release,
-		.replied = release_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_SEAT_RELEASE, .keys = 2, .bind = bind_release, .replied = release_replied};
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
@@ -217,28 +239,39 @@ static void holds_replied(struct port_call *c, struct tk_err err, const redisRep
 
 static void holds(struct seat_lock *s, struct seat_holds *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_SEAT_HOLDS, .keys = 2, .bind = bind_holds,
-		.replied = holds_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_SEAT_HOLDS, .keys = 2, .bind = bind_holds, .replied = holds_replied};
 	k->count = 0;
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
 /* --- the copy --- */
 
-static void apply(struct seat_lock *s, struct seat_apply *k) { seat_copy_apply(redis_of(s), k); }
-static void read_all(struct seat_lock *s, struct seat_read *k) { seat_copy_read(redis_of(s), k); }
+static void apply(struct seat_lock *s, struct seat_apply *k)
+{
+	seat_copy_apply(redis_of(s), k);
+}
+static void read_all(struct seat_lock *s, struct seat_read *k)
+{
+	seat_copy_read(redis_of(s), k);
+}
 
 static uint32_t life(const struct seat_lock *s)
 {
-	const struct redis_seat_lock *self = (const struct redis_seat_lock *)(const void *)
-		((const char *)s - offsetof(struct redis_seat_lock, port));
+	const struct redis_seat_lock *self =
+		(const struct redis_seat_lock *)(const void *)((const char *)s - offsetof(struct redis_seat_lock, port));
 	return redis_life(self->redis);
 }
 
 void redis_seat_lock_init(struct redis_seat_lock *s, struct redis *r)
 {
 	*s = (struct redis_seat_lock){
-		.port = {.hold = hold, .claim = claim, .release = release, .holds = holds, .apply = apply, .read = read_all,
+		.port = {.hold = hold,
+			.claim = claim,
+			.release = release,
+			.holds = holds,
+			.apply = apply,
+			.read = read_all,
 			.life = life},
 		.redis = r,
 	};

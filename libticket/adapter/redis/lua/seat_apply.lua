@@ -1,12 +1,13 @@
 -- Merges changes of sold, pending and database-held seats: each only over a smaller revision.
 -- KEYS: seat:state:{S}, seat:users:{S}, seat:lock:{S}: (the lock keys without the seat)
 -- ARGV: seat, rev, kind, user, ...; kind 'S' sold, 'P' pending, 'H' held in the database, 'F' free
--- Gives how many were applied.
+-- Gives how many were applied. Reads everything by three commands and writes by three, however many seats there are.
 local call = redis.call
-local names, locks, state, holder = {}, {}, {}, {}
+local names, locks, users, state, holder = {}, {}, {}, {}, {}
 for i = 1, #ARGV, 4 do
 	names[#names + 1] = ARGV[i]
 	locks[#locks + 1] = KEYS[3] .. ARGV[i]
+	users[#users + 1] = ARGV[i + 3]
 end
 local known, held = call('HMGET', KEYS[1], unpack(names)), call('MGET', unpack(locks))
 for i, seat in ipairs(names) do
@@ -14,9 +15,16 @@ for i, seat in ipairs(names) do
 end
 
 --include user_seats
-local lists, dirty = {}, {}
+-- Lists of users: JSON as it was read while that will do, else decoded.
+local json, lists, dirty, ended = {}, {}, {}, {}
+for i, text in ipairs(call('HMGET', KEYS[2], unpack(users))) do json[users[i]] = text end
 local function seats_of(user)
-	lists[user] = lists[user] or load_seats(KEYS[2], user)
+	if not lists[user] then
+		local text = json[user]
+		if text == nil then text = call('HGET', KEYS[2], user) end
+		lists[user] = text and cjson.decode(text) or {}
+		json[user] = nil
+	end
 	return lists[user]
 end
 local function put(user, seat, entry)
@@ -29,14 +37,31 @@ end
 local function end_hold(seat, keep_of)
 	local h = holder[seat]
 	if not h or h == keep_of then return end
-	call('DEL', KEYS[3] .. seat)
+	ended[#ended + 1] = KEYS[3] .. seat
 	drop(h, seat)
 	holder[seat] = nil
 end
 
+-- Nearly every buyer has one seat: its entry is rewritten as text. False: it takes more than that.
+local function take_only_seat(seat, kind, user)
+	local text = json[user]
+	if text == nil then return false end
+	local head, order = '{"' .. seat .. '":[', ''
+	if text then
+		if string.sub(text, 1, #head) ~= head or string.find(text, ']', 1, true) ~= #text - 1 then return false end
+		if kind ~= 'S' then order = string.match(text, '%[[^,]*(,.*)%]}$') or '' end
+	end
+	local new = head .. '"' .. kind .. '"' .. order .. ']}'
+	if new ~= text then json[user], dirty[user] = new, true end
+	return true
+end
 local function take(seat, kind, user) -- sold, pending, held in the database
 	end_hold(seat, user)
-	if kind == 'S' and holder[seat] then call('DEL', KEYS[3] .. seat) holder[seat] = nil end
+	if kind == 'S' and holder[seat] then
+		ended[#ended + 1] = KEYS[3] .. seat
+		holder[seat] = nil
+	end
+	if take_only_seat(seat, kind, user) then return end
 	local entry = seats_of(user)[seat] or {}
 	put(user, seat, {kind, kind ~= 'S' and entry[2] or nil})
 end
@@ -76,5 +101,15 @@ for _, f in ipairs(follow) do
 	if owner and owner ~= user then free(seat, owner) end
 	if kind == 'F' then free(seat, user) else take(seat, kind, user) end
 end
-for user in pairs(dirty) do save_seats(KEYS[2], user, lists[user]) end
+if #ended > 0 then call('DEL', unpack(ended)) end
+local texts = {}
+for user in pairs(dirty) do
+	if json[user] then
+		texts[#texts + 1] = user
+		texts[#texts + 1] = json[user]
+	else
+		save_seats(KEYS[2], user, lists[user])
+	end
+end
+if #texts > 0 then call('HSET', KEYS[2], unpack(texts)) end
 return applied
