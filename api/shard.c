@@ -65,7 +65,8 @@ static void away(const struct services *services, char *ret, size_t n, bool *ret
 {
 	struct shard *s = shard_of(services);
 	/* Where the queue is another daemon's, its Redis is only looked into for administrators. */
-	bool queue = s->queue_http || !s->queue_redis || redis_ready(s->queue_redis), redis = redis_ready(s->redis) && queue;
+	bool queue = s->queue_http || !s->queue_redis || redis_ready(s->queue_redis),
+		 redis = redis_ready(s->redis) && queue;
 	bool pg = pg_ready(s->pg), kafka = kafka_producer_reachable(s->settings.producer);
 
 	*ret_fatal = !pg || !redis;

@@ -317,7 +317,8 @@ static void start_servers(struct daemon *d)
 	pg_reservations_init(&d->reservations, d->pg);
 	redis_seat_lock_init(&d->seats, d->redis);
 	if (!config_one_redis(&d->config)) {
-		const struct redis_settings queue = {.url = d->config.queue_redis_url, .timeout_ms = d->config.redis_timeout_ms};
+		const struct redis_settings queue = {
+			.url = d->config.queue_redis_url, .timeout_ms = d->config.redis_timeout_ms};
 		d->queue_redis = redis_create(d->loop, &queue, d->metrics);
 		if (!d->queue_redis) refuse_start("TICKET_QUEUE_REDIS_URL is no redis:// address");
 	}

@@ -82,8 +82,7 @@ static void ask_queue(struct flow *f)
 {
 	struct check_admission *c = self(f);
 
-	c->remote = (struct admission_verify){
-		.call.flow = f, .token = c->token, .schedule = c->schedule, .user = c->user};
+	c->remote = (struct admission_verify){.call.flow = f, .token = c->token, .schedule = c->schedule, .user = c->user};
 	c->services->admission->verify(c->services->admission, &c->remote);
 }
 
@@ -114,7 +113,8 @@ static int pulse_felt(struct flow *f)
 	struct check_admission *c = self(f);
 
 	if (c->pulse.pulse == PULSE_BEATS) return end(c, ADMISSION_NEEDS_TOKEN);
-	if (c->pulse.pulse != PULSE_DEAD || c->services->config->queue_bypass != SWITCH_ON) return end(c, ADMISSION_NO_QUEUE);
+	if (c->pulse.pulse != PULSE_DEAD || c->services->config->queue_bypass != SWITCH_ON)
+		return end(c, ADMISSION_NO_QUEUE);
 	return ASK_STEERING;
 }
 

@@ -18,12 +18,13 @@ struct queue_verify queue_verify_of(const struct services *s, const struct queue
 		.user = t->user,
 		.number = t->number,
 		.epoch = t->epoch,
-		.rules = {
-			.opens_at_ms = TIME_NONE, /* nobody is admitted before */
-			.active_ttl_ms = s->config->queue_active_ttl_s * 1000,
-			.claim_ttl_ms = s->config->queue_claim_ttl_s * 1000,
-			.grace_ms = s->config->queue_wait_grace_s * 1000,
-		},
+		.rules =
+			{
+				.opens_at_ms = TIME_NONE, /* nobody is admitted before */
+				.active_ttl_ms = s->config->queue_active_ttl_s * 1000,
+				.claim_ttl_ms = s->config->queue_claim_ttl_s * 1000,
+				.grace_ms = s->config->queue_wait_grace_s * 1000,
+			},
 	};
 }
 

@@ -38,8 +38,8 @@ static void ask_draw(struct flow *f)
 {
 	struct look_draw *l = self(f);
 
-	l->draw = (struct queue_draw){
-		.call.flow = f, .schedule = l->schedule, .opens_at_ms = l->find.schedule.sale_opens_at_ms};
+	l->draw =
+		(struct queue_draw){.call.flow = f, .schedule = l->schedule, .opens_at_ms = l->find.schedule.sale_opens_at_ms};
 	if (getrandom(l->draw.candidate, sizeof l->draw.candidate, 0) != sizeof l->draw.candidate) abort();
 	l->services->books->draw(l->services->books, &l->draw);
 }

@@ -32,7 +32,7 @@ struct queue_use;
 struct queue_news {
 	atomic_int refs;
 	int64_t schedule;
-	bool steered, looked; /* what of the following is known */
+	bool steered, looked;		  /* what of the following is known */
 	struct queue_setting setting; /* in force: the schedule's own, or the environment's */
 	bool sold_out;
 	int64_t looked_ms; /* loop clock, when the look-up began */
@@ -68,7 +68,7 @@ struct queue_watch {
 	void (*changed)(struct queue_watch *w); /* may unwatch */
 	/* the board's own */
 	bool doubted;  /* its status is to be asked for */
-	bool asked;    /* it is being asked for */
+	bool asked;	   /* it is being asked for */
 	bool missed;   /* the store says that it waits, the line did not show it */
 	bool unplaced; /* waits, but at which number is not known */
 	int64_t heard_ms;

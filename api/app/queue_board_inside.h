@@ -24,7 +24,7 @@ struct queue_known {
 	struct queue_copy *copy; /* NULL: only watched */
 	struct queue_watch_list watches;
 	struct queue_watch *next_watch; /* the one to look at next, while they are looked at */
-	struct queue_hearing *hearing; /* made with the first watch */
+	struct queue_hearing *hearing;	/* made with the first watch */
 };
 
 struct queue_board {

@@ -26,7 +26,7 @@ struct queue_gone { /* nobody used it */
 };
 void queue_board_take_copy(struct mail *m, void *ctx);
 void queue_board_take_gone(struct mail *m, void *ctx);
-void queue_board_take_answer(struct mail *m, void *ctx); /* a request on its way back */
+void queue_board_take_answer(struct mail *m, void *ctx);	  /* a request on its way back */
 void queue_board_post(struct queue_board *b, struct mail *m); /* any thread */
 
 /* --- shard to owner --- */
@@ -49,7 +49,8 @@ struct queue_board_ports {
 	struct queue_store *store; /* NULL: another daemon's; then nothing can be watched */
 	struct queue_rules rules;  /* of every schedule, but for its opening */
 };
-struct queue_board *queue_board_open(const struct queue_board_ports *p, const struct queue_owner *owner); /* NULL: errno */
+struct queue_board *queue_board_open(
+	const struct queue_board_ports *p, const struct queue_owner *owner); /* NULL: errno */
 void queue_board_close(struct queue_board *b); /* after the owner's thread has ended; wakes nobody */
 
 #endif

@@ -17,7 +17,7 @@ struct queue_pulse {
 	struct queue_verify nobody; /* the ping of a queue on a Redis of its own */
 	struct pulse_asks asks;
 	int64_t began_ms, answered_ms; /* the ping under way; the last answer, at first the start */
-	bool answers;                  /* the last ping was answered */
+	bool answers;				   /* the last ping was answered */
 	bool under_way, stopped;
 };
 

@@ -21,7 +21,7 @@ struct pulse_ask {
 struct queue_pulse;
 struct queue_pulse *queue_pulse_create(struct services *s);
 void queue_pulse_ask(struct queue_pulse *p, struct pulse_ask *a); /* wakes with TK_NONE, at once when it is known */
-void queue_pulse_stop(struct queue_pulse *p);    /* no more pings; who waits is told PULSE_UNKNOWN */
-void queue_pulse_destroy(struct queue_pulse *p); /* when no ping is under way; NULL is fine */
+void queue_pulse_stop(struct queue_pulse *p);					  /* no more pings; who waits is told PULSE_UNKNOWN */
+void queue_pulse_destroy(struct queue_pulse *p);				  /* when no ping is under way; NULL is fine */
 
 #endif

@@ -36,7 +36,7 @@ static bool is_covered(const struct queue_line *l, int64_t number)
 static void tell(struct queue_watch *w, const struct queue_place *p)
 {
 	bool same = p->status == w->place.status && p->number == w->place.number && p->rank == w->place.rank &&
-	            p->total == w->place.total && p->expires_ms == w->place.expires_ms;
+		p->total == w->place.total && p->expires_ms == w->place.expires_ms;
 
 	w->place = *p;
 	if (!same) w->changed(w);
@@ -150,7 +150,8 @@ static unsigned choose(struct queue_known *k)
 	struct queue_watch *w;
 	unsigned n = 0;
 
-	TAILQ_FOREACH(w, &k->watches, link) {
+	TAILQ_FOREACH(w, &k->watches, link)
+	{
 		if (n == QUEUE_BATCH_MAX) break;
 		if (!is_due(k, w)) continue;
 		w->heard_ms = loop_now_ms(k->board->ports.loop);

@@ -38,9 +38,9 @@ struct services {
 	struct queue_token *tokens;
 	struct queue_books *books;
 	struct queue_board *board;
-	struct admission *admission;  /* NULL: the queue is our own */
-	struct queue_pulse *pulse;    /* NULL: the queue shares the holds' Redis, and its fate */
-	struct bypass_limit *bypass;  /* of the process */
+	struct admission *admission; /* NULL: the queue is our own */
+	struct queue_pulse *pulse;	 /* NULL: the queue shares the holds' Redis, and its fate */
+	struct bypass_limit *bypass; /* of the process */
 	struct after_payment *after_payment;
 	struct metrics_sheet *metrics;
 	struct rate_limit *rate_limit; /* of the process; NULL: no limit */

@@ -20,7 +20,7 @@ struct steer_queue {
 	/* out */
 	enum steer_outcome outcome;
 	struct queue_setting setting; /* in force */
-	struct queue_look look;       /* waiting, active */
+	struct queue_look look;		  /* waiting, active */
 	/* between */
 	struct find_schedule find;
 	struct queue_setting_put put;

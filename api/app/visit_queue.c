@@ -154,8 +154,8 @@ static bool has_token(const struct queue_place *p)
 	return p->status != QUEUE_NOBODY && p->status != QUEUE_USED && p->status != QUEUE_EXPIRED;
 }
 
-void queue_prospect_of(struct services *s, int64_t schedule, int64_t user, const struct queue_place *p,
-	struct queue_prospect *ret)
+void queue_prospect_of(
+	struct services *s, int64_t schedule, int64_t user, const struct queue_place *p, struct queue_prospect *ret)
 {
 	struct queue_ticket t = {.schedule = schedule, .user = user, .number = p->number, .epoch = p->epoch};
 

@@ -27,7 +27,7 @@ struct visit_queue {
 	struct services *services;
 	/* in */
 	int64_t user, schedule, concert; /* concert 0: not said */
-	const char *token;               /* NULL: none; a valid one of this user and schedule brings a lost place back */
+	const char *token;				 /* NULL: none; a valid one of this user and schedule brings a lost place back */
 	bool enter;
 	/* out */
 	enum visit_outcome outcome;
@@ -47,10 +47,10 @@ struct queue_rules queue_rules_of(const struct services *s, const struct schedul
 /* What a client is told of a place beside what the store says. */
 struct queue_prospect {
 	char token[QUEUE_TOKEN_TEXT]; /* "": the place has none any more */
-	int64_t eta_s;                /* -1: nobody can say */
+	int64_t eta_s;				  /* -1: nobody can say */
 	int64_t poll_after_ms;
 };
-void queue_prospect_of(struct services *s, int64_t schedule, int64_t user, const struct queue_place *p,
-	struct queue_prospect *ret);
+void queue_prospect_of(
+	struct services *s, int64_t schedule, int64_t user, const struct queue_place *p, struct queue_prospect *ret);
 
 #endif

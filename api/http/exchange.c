@@ -464,7 +464,8 @@ static bool bearer_holds(struct exchange *x)
 	struct jwt_claims claims;
 
 	if (!h || strncasecmp(h, "Bearer ", 7) != 0) return false;
-	if (!auth_verify(x->app->config->jwt_secret, h + 7 + strspn(h + 7, " "), when_now_ms() / 1000, &claims)) return false;
+	if (!auth_verify(x->app->config->jwt_secret, h + 7 + strspn(h + 7, " "), when_now_ms() / 1000, &claims))
+		return false;
 	x->user = claims.user;
 	x->admin = claims.admin;
 	return true;

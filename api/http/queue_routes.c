@@ -40,8 +40,7 @@ static void put_int_or_null(struct buf *b, const char *key, bool there, int64_t 
 	else j_null(b, key);
 }
 
-static void put_place(
-	struct buf *b, struct services *app, int64_t schedule, int64_t user, const struct queue_place *p)
+static void put_place(struct buf *b, struct services *app, int64_t schedule, int64_t user, const struct queue_place *p)
 {
 	struct queue_prospect prospect;
 
@@ -132,7 +131,7 @@ struct queue_stream {
 	struct services *app;
 	struct queue_place sent;
 	enum queue_status announced; /* QUEUE_ACTIVE, QUEUE_SOLD_OUT: the client knows */
-	struct buf data;             /* of the event under way */
+	struct buf data;			 /* of the event under way */
 };
 
 static const char *announcement(enum queue_status s)
@@ -146,8 +145,9 @@ static bool give_event(struct queue_stream *s, const char *name, struct stream_e
 	const struct queue_place *p = &s->watch.place;
 
 	put_place(&s->data, s->app, s->watch.schedule, s->watch.user, p);
-	ret->head_len = (size_t)snprintf(ret->head, sizeof ret->head, "id: %s-%lld-%lld\nevent: %s\ndata: ",
-		QUEUE_STATUS_NAME[p->status], (long long)p->number, (long long)p->rank, name);
+	ret->head_len = (size_t)snprintf(ret->head, sizeof ret->head,
+		"id: %s-%lld-%lld\nevent: %s\ndata: ", QUEUE_STATUS_NAME[p->status], (long long)p->number, (long long)p->rank,
+		name);
 	ret->data = s->data.data;
 	ret->data_len = s->data.len;
 	return true;
@@ -158,7 +158,7 @@ static bool is_told(const struct queue_stream *s)
 	const struct queue_place *a = &s->sent, *b = &s->watch.place;
 
 	return a->status == b->status && a->number == b->number && a->rank == b->rank && a->total == b->total &&
-	       a->expires_ms == b->expires_ms;
+		a->expires_ms == b->expires_ms;
 }
 
 /* The position, then what it means. */

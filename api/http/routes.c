@@ -80,7 +80,7 @@ static bool is_path(const struct route *r, const char *path, struct route_match 
 
 	if (strncmp(path, MANY, sizeof MANY - 1) != 0) return fits(r->pattern, path, m);
 	return strncmp(r->pattern, ONE, sizeof ONE - 1) == 0 &&
-	       fits(r->pattern + sizeof ONE - 1, path + sizeof MANY - 1, m);
+		fits(r->pattern + sizeof ONE - 1, path + sizeof MANY - 1, m);
 }
 
 struct route_match route_find(const struct config *c, enum method method, const char *path)

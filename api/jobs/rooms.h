@@ -9,6 +9,7 @@
 #include "api/app/id_table.h"
 #include "api/app/queue_board_mail.h"
 #include "api/jobs/hub.h"
+#include "runtime/when.h"
 
 enum { ROOMS_MAX = 10000, ROOM_WAITS = 11 };
 
@@ -23,11 +24,11 @@ struct room {
 	struct queue_setting setting; /* in force */
 	/* the draw, where there is an opening */
 	int64_t draw_opens_ms; /* the opening it is known for; TIME_NONE: not known */
-	int64_t drawn;         /* how many; -1: not drawn yet */
-	struct draw *draw;     /* under way */
+	int64_t drawn;		   /* how many; -1: not drawn yet */
+	struct draw *draw;	   /* under way */
 	/* admission */
-	bool open;           /* the store says: look at it */
-	bool mine;           /* this daemon admits here */
+	bool open;			 /* the store says: look at it */
+	bool mine;			 /* this daemon admits here */
 	int64_t tick_due_ms; /* not before */
 	/* how it stands */
 	bool looked;
@@ -45,8 +46,8 @@ struct rooms {
 	struct id_table table;
 	struct queue_board **boards;
 	unsigned board_count, draws;
-	uint64_t daemon;              /* who we are, to the lease */
-	struct queue_rules rules;     /* of every schedule, but for its opening */
+	uint64_t daemon;			  /* who we are, to the lease */
+	struct queue_rules rules;	  /* of every schedule, but for its opening */
 	pthread_mutex_t metrics_lock; /* the table, against the metrics */
 	_Atomic int64_t waited[ROOM_WAITS + 1], waited_sum_ms;
 	bool ended; /* the thread has ended: nobody is told anything */
@@ -60,7 +61,7 @@ void rooms_collect(struct rooms *r, struct metrics_out *out); /* any thread */
 void rooms_note_wait(struct rooms *r, int64_t waited_ms, int64_t users);
 
 struct room *room_find(const struct rooms *r, int64_t schedule);
-struct room *room_need(struct rooms *r, int64_t schedule); /* NULL: too many */
+struct room *room_need(struct rooms *r, int64_t schedule);			 /* NULL: too many */
 struct room *room_next(const struct rooms *r, const struct room *m); /* NULL gives the first */
 void rooms_let_idle_go(struct rooms *r);
 

@@ -2,7 +2,10 @@
 
 #include <stdlib.h>
 
-static struct use_places *self(struct flow *f) { return container_of(f, struct use_places, flow); }
+static struct use_places *self(struct flow *f)
+{
+	return container_of(f, struct use_places, flow);
+}
 
 static int by_schedule(const void *a, const void *b)
 {

@@ -5,7 +5,6 @@
 #define TK_QUEUE_BOOKS_H
 
 #include "runtime/flow.h"
-#include "runtime/when.h"
 
 /* Redis lost or forgot a schedule's queue: the next epoch, above every one given before. */
 struct queue_epoch_next {
@@ -46,8 +45,8 @@ struct queue_draw {
 	struct port_call call;
 	int64_t schedule, opens_at_ms;
 	uint8_t candidate[QUEUE_SEED]; /* in */
-	uint8_t seed[QUEUE_SEED];      /* out */
-	int64_t count;                 /* out: how many were drawn; -1: not yet */
+	uint8_t seed[QUEUE_SEED];	   /* out */
+	int64_t count;				   /* out: how many were drawn; -1: not yet */
 };
 struct queue_draw_done {
 	struct port_call call;

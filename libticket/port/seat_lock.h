@@ -19,10 +19,10 @@
 enum { HOLD_SEATS_MAX = 100 }; /* the limit per user is never larger */
 
 enum hold_verdict {
-	HOLD_PLACED,	/* all seats are the user's; `own[i]` marks those that were so before */
-	HOLD_LIMIT,		/* held + sold would exceed the limit */
-	HOLD_HELD,		/* seats[culprit] is held by someone else, pending, or held in the database */
-	HOLD_SOLD,		/* seats[culprit] is sold */
+	HOLD_PLACED,	 /* all seats are the user's; `own[i]` marks those that were so before */
+	HOLD_LIMIT,		 /* held + sold would exceed the limit */
+	HOLD_HELD,		 /* seats[culprit] is held by someone else, pending, or held in the database */
+	HOLD_SOLD,		 /* seats[culprit] is sold */
 	HOLD_NOT_LOADED, /* the copy of sold seats is of another life of the store: load it, then ask again */
 	HOLD_TOO_EARLY,	 /* before opens_at_ms, by the store's clock */
 	HOLD_NO_ENTRY	 /* the gate: this place is not known to be admitted; ask the queue for why */

@@ -24,8 +24,9 @@ static int open_world(void **state)
 {
 	struct books_world *w = mem_must(calloc(1, sizeof *w));
 
-	pg_db_do(&db, "TRUNCATE payment_order, reservation, seat, schedule, concert, queue_setting, queue_draw, queue_epoch"
-				  " RESTART IDENTITY CASCADE");
+	pg_db_do(&db,
+		"TRUNCATE payment_order, reservation, seat, schedule, concert, queue_setting, queue_draw, queue_epoch"
+		" RESTART IDENTITY CASCADE");
 	pg_db_do(&db, "INSERT INTO concert (title, queue_manage_required_yn) VALUES ('rush', 'Y')");
 	pg_db_do(&db, "INSERT INTO schedule (concert_id, show_at) SELECT 1, now() FROM generate_series(1, 3)");
 	pg_world_open(&w->pg, &db, 5000);

@@ -6,12 +6,10 @@
 #include "fake/fake_fault.h"
 #include "port/queue_books.h"
 
-enum fake_books_call {
-	FAKE_EPOCH, FAKE_SETTINGS, FAKE_PUT, FAKE_SOLD_OUT, FAKE_DRAW, FAKE_DRAWN, FAKE_BOOKS_CALLS
-};
+enum fake_books_call { FAKE_EPOCH, FAKE_SETTINGS, FAKE_PUT, FAKE_SOLD_OUT, FAKE_DRAW, FAKE_DRAWN, FAKE_BOOKS_CALLS };
 enum { FAKE_BOOKS = 16 };
 
-struct fake_book { /* of a schedule */
+struct fake_book {			  /* of a schedule */
 	int64_t schedule, epochs; /* epochs given */
 	struct queue_setting setting;
 	bool sold_out, has_seed;

@@ -48,8 +48,7 @@ static bool becomes(struct hall *h, int64_t user, enum queue_status status, int 
 
 static void steer(struct hall *h, int64_t max_active, int64_t admit_per_s, bool paused)
 {
-	fake_book_of(&h->w.books, HALL_OPEN)->setting =
-		(struct queue_setting){HALL_OPEN, max_active, admit_per_s, paused};
+	fake_book_of(&h->w.books, HALL_OPEN)->setting = (struct queue_setting){HALL_OPEN, max_active, admit_per_s, paused};
 }
 
 static void enter_all(struct hall *h)

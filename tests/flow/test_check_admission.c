@@ -133,7 +133,8 @@ static void the_gate_comes_after_closed_and_before_seat_opening_and_limit(void *
 	assert_int_equal(hold(h, (struct wanted){.user = TOM, .token = token, .seat = 1, .count = 5}), HOLD_OVER_LIMIT);
 	hall_token(h, HALL_EARLY, TOM, &(struct queue_place){.number = 5}, token);
 	assert_int_equal(
-		hold(h, (struct wanted){.schedule = HALL_EARLY, .user = TOM, .token = token, .seat = 1, .count = 5}), HOLD_NOT_OPEN);
+		hold(h, (struct wanted){.schedule = HALL_EARLY, .user = TOM, .token = token, .seat = 1, .count = 5}),
+		HOLD_NOT_OPEN);
 	assert_int_equal(
 		hold(h, (struct wanted){.schedule = HALL_EARLY, .user = TOM, .token = token, .seat = 1}), HOLD_NOT_OPEN);
 }
@@ -147,7 +148,8 @@ static void the_opening_is_judged_by_the_stores_clock(void **state)
 	h->w.seats.admitted = 5;
 	hall_token(h, HALL_EARLY, TOM, &(struct queue_place){.number = 5}, token);
 	hall_move_clock(h, 300000);
-	assert_int_equal(hold(h, (struct wanted){.schedule = HALL_EARLY, .user = TOM, .token = token, .seat = 1}), HELD_NEW);
+	assert_int_equal(
+		hold(h, (struct wanted){.schedule = HALL_EARLY, .user = TOM, .token = token, .seat = 1}), HELD_NEW);
 }
 
 static void no_gate_stands_before_concerts_without_a_queue(void **state)

@@ -59,8 +59,7 @@ void world_init(struct backstage_world *w)
 
 void world_init_with(struct backstage_world *w, const struct config *c)
 {
-	*w = (struct backstage_world){
-		.loop = mem_must(loop_create()), .metrics = metrics_sheet_create(), .config = *c};
+	*w = (struct backstage_world){.loop = mem_must(loop_create()), .metrics = metrics_sheet_create(), .config = *c};
 	w->broker.port = (struct event_out){.publish_payment = publish, .reachable = reachable};
 	w->broker.hook.before_sleep = report_all;
 	hook_add(w->loop, &w->broker.hook);

@@ -31,8 +31,11 @@ static void add_shows(struct fake_catalogue *c)
 {
 	fake_catalogue_add(c, HALL_OPEN, 10)->row.queue_required = true;
 	fake_catalogue_add(c, HALL_PLAIN, 10);
-	fake_catalogue_add(c, HALL_CLOSED, 10)->row = (struct schedule){
-		.id = HALL_CLOSED, .concert_id = 1, .sale_opens_at_ms = TIME_NONE, .status = SCHEDULE_CLOSED, .queue_required = true};
+	fake_catalogue_add(c, HALL_CLOSED, 10)->row = (struct schedule){.id = HALL_CLOSED,
+		.concert_id = 1,
+		.sale_opens_at_ms = TIME_NONE,
+		.status = SCHEDULE_CLOSED,
+		.queue_required = true};
 	fake_catalogue_add(c, HALL_EARLY, 10)->row = (struct schedule){
 		.id = HALL_EARLY, .concert_id = 1, .sale_opens_at_ms = when_now_ms() + HALL_EARLY_MS, .queue_required = true};
 }

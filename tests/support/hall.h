@@ -19,7 +19,7 @@ struct hall {
 	struct hmac_queue_token *tokens;
 	struct bypass_limit bypass;
 	int64_t real_ms, moved_ms; /* when the store's clock was set; how far it was moved since */
-	unsigned finished;         /* flows that hall_done has seen */
+	unsigned finished;		   /* flows that hall_done has seen */
 };
 struct hall *hall_open(void);
 void hall_close(struct hall *h);
@@ -43,6 +43,7 @@ static inline struct visit_queue hall_enter(struct hall *h, int64_t user)
 	return hall_visit(h, HALL_OPEN, user, true, NULL);
 }
 enum queue_status hall_status(struct hall *h, int64_t schedule, int64_t user); /* QUEUE_NOBODY: not in the queue */
-void hall_token(struct hall *h, int64_t schedule, int64_t user, const struct queue_place *p, char ret[QUEUE_TOKEN_TEXT]);
+void hall_token(
+	struct hall *h, int64_t schedule, int64_t user, const struct queue_place *p, char ret[QUEUE_TOKEN_TEXT]);
 
 #endif

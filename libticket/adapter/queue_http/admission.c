@@ -70,8 +70,10 @@ static struct tk_err judge(struct transfer *t, long status)
 	struct answer a;
 
 	if (!v) return status == 200 ? TK_NONE : TK_ERR(TK_UNAVAILABLE, "the queue can't verify");
-	if ((status != 200 && status != 403) || !read_answer(t, &a)) return TK_ERR(TK_UNAVAILABLE, "no answer of a queue's");
-	if (status == 200) v->verdict = a.user == v->user && a.schedule == v->schedule ? ADMISSION_ACTIVE : ADMISSION_INVALID;
+	if ((status != 200 && status != 403) || !read_answer(t, &a))
+		return TK_ERR(TK_UNAVAILABLE, "no answer of a queue's");
+	if (status == 200)
+		v->verdict = a.user == v->user && a.schedule == v->schedule ? ADMISSION_ACTIVE : ADMISSION_INVALID;
 	else v->verdict = strcmp(a.code, "QUEUE_NOT_ADMITTED") == 0 ? ADMISSION_WAITING : ADMISSION_INVALID;
 	return TK_NONE;
 }

@@ -17,7 +17,7 @@ struct queue_http_settings {
 	int64_t timeout_ms;
 };
 struct queue_http *queue_http_create(struct loop *l, const struct queue_http_settings *s);
-void queue_http_close(struct queue_http *q);	/* answers what is under way, refuses what comes after; NULL is fine */
+void queue_http_close(struct queue_http *q);   /* answers what is under way, refuses what comes after; NULL is fine */
 void queue_http_destroy(struct queue_http *q); /* closes first; NULL is fine */
 struct admission *queue_http_port(struct queue_http *q);
 
