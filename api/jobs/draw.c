@@ -114,8 +114,7 @@ static int scanned(struct flow *f)
 		d->user_cap = 2 * d->user_cap + QUEUE_SCAN_MAX;
 		d->users = mem_must(realloc(d->users, d->user_cap * sizeof *d->users));
 	}
-	memcpy(d->users + d->user_count, d->piece, d->scan.count * sizeof *d->users);
-	d->user_count += d->scan.count;
+	for (unsigned i = 0; i < d->scan.count; i++) d->users[d->user_count++] = d->piece[i];
 	return d->scan.cursor ? SCAN : SIGN;
 }
 

@@ -175,6 +175,7 @@ static void make_room(struct look *l, size_t more)
 
 static void append(struct look *l, int64_t (*entries)[2], size_t n)
 {
+	if (n == 0) return;
 	make_room(l, n);
 	memcpy(l->line->users_numbers + l->line->count, entries, n * sizeof *entries);
 	l->line->count += n;
