@@ -27,6 +27,7 @@
 #include "api/http/rate_limit.h"
 #include "api/http/route.h"
 #include "api/jobs/backstage.h"
+#include "api/readiness.h"
 #include "api/shard.h"
 #include "domain/seat.h"
 #include "runtime/loop.h"
@@ -35,7 +36,14 @@
 #include "runtime/metrics.h"
 #include "runtime/when.h"
 
-enum { EXIT_SETTING = 2, TOPICS_WAIT_MS = 1000, TOPICS_EVERY_MS = 1000, FLUSH_MS = 5000, BACKSTAGE_CONNECTIONS = 2 };
+enum {
+	EXIT_SETTING = 2,
+	TOPICS_WAIT_MS = 1000,
+	TOPICS_EVERY_MS = 1000,
+	FLUSH_MS = 5000,
+	LOOK_MS = 50,
+	BACKSTAGE_CONNECTIONS = 2
+};
 
 /* --- command line --- */
 
@@ -136,6 +144,9 @@ struct daemon {
 	struct redis *queue_redis; /* NULL: the same as `redis`, or another daemon's */
 	struct redis_queue_store queue;
 	struct pg_queue_books books;
+	struct readiness readiness;
+	struct readiness_part stage_ready;
+	struct timer stage_look; /* on backstage's thread */
 	struct shard **shards;
 	unsigned shard_count;
 };
@@ -237,6 +248,15 @@ static void wire_queue(struct daemon *d)
 	p->queue = &d->queue.port;
 }
 
+static void look_at_stage(struct timer *t)
+{
+	struct daemon *d = container_of(t, struct daemon, stage_look);
+
+	readiness_tell(
+		&d->stage_ready, pg_ready(d->pg), redis_ready(d->redis) && (!d->queue_redis || redis_ready(d->queue_redis)));
+	timer_arm(d->stage.loop, t, loop_now_ms(d->stage.loop) + LOOK_MS);
+}
+
 static void wire_backstage(struct daemon *d)
 {
 	struct backstage_ports *p = &d->stage;
@@ -262,6 +282,9 @@ static void wire_backstage(struct daemon *d)
 	wire_queue(d);
 	d->backstage = backstage_create(p);
 	metrics_collector(backstage_collect, d->backstage);
+	readiness_join(&d->stage_ready, &d->readiness);
+	d->stage_look.fired = look_at_stage;
+	timer_arm(p->loop, &d->stage_look, loop_now_ms(p->loop) + LOOK_MS);
 }
 
 static int listen_or_refuse(const struct addr *a, bool exclusive_probe)
@@ -288,6 +311,7 @@ static void wire_shards(struct daemon *d)
 		struct shard_settings s = {
 			.config = &d->config,
 			.backstage = d->backstage,
+			.readiness = &d->readiness,
 			.producer = d->producer,
 			.rate_limit = d->rate_limit,
 			.bypass = &d->bypass,
@@ -316,6 +340,7 @@ static void stop_all(struct daemon *d)
 	kafka_producer_stop(d->producer, FLUSH_MS);
 	for (unsigned i = 0; i < d->shard_count; i++) shard_destroy(d->shards[i]);
 	free(d->shards);
+	timer_stop(d->stage.loop, &d->stage_look);
 	redis_destroy(d->queue_redis);
 	redis_destroy(d->redis);
 	pg_destroy(d->pg);

@@ -22,6 +22,7 @@
 #include "api/app/services.h"
 #include "api/http/http.h"
 #include "api/jobs/backstage.h"
+#include "api/readiness.h"
 #include "port/event_out.h"
 #include "runtime/loop.h"
 #include "runtime/mem.h"
@@ -40,6 +41,7 @@ struct shard {
 	struct mailbox mailbox;
 	struct mail stop_mail;
 	struct timer watch;
+	struct readiness_part ready;
 	struct pg *pg;
 	struct redis *redis;
 	struct redis_seat_lock seats;
@@ -61,13 +63,22 @@ static struct shard *shard_of(const struct services *s)
 
 /* --- readiness --- */
 
+static void tell_readiness(struct shard *s)
+{
+	/* Where the queue is another daemon's, its Redis is only looked into for administrators. */
+	bool queue = s->queue_http || !s->queue_redis || redis_ready(s->queue_redis);
+
+	readiness_tell(&s->ready, pg_ready(s->pg), redis_ready(s->redis) && queue);
+}
+
 static void away(const struct services *services, char *ret, size_t n, bool *ret_fatal)
 {
 	struct shard *s = shard_of(services);
-	/* Where the queue is another daemon's, its Redis is only looked into for administrators. */
-	bool queue = s->queue_http || !s->queue_redis || redis_ready(s->queue_redis),
-		 redis = redis_ready(s->redis) && queue;
-	bool pg = pg_ready(s->pg), kafka = kafka_producer_reachable(s->settings.producer);
+	struct readiness *all = s->settings.readiness;
+
+	tell_readiness(s);
+	bool pg = atomic_load(&all->pg_away) == 0, redis = atomic_load(&all->redis_away) == 0;
+	bool kafka = kafka_producer_reachable(s->settings.producer);
 
 	*ret_fatal = !pg || !redis;
 	snprintf(ret, n, "%s%s%s%s%s", pg ? "" : "postgresql", !pg && !redis ? ", " : "", redis ? "" : "redis",
@@ -89,6 +100,7 @@ static void look(struct timer *t)
 
 	if (!s->fitted && pg_misfit(s->pg)) s->settings.misfit(pg_misfit(s->pg));
 	s->fitted = s->fitted || pg_ready(s->pg);
+	tell_readiness(s);
 	if (s->stop_by_ms && may_end(s)) loop_stop(s->loop);
 	else timer_arm(s->loop, t, loop_now_ms(s->loop) + WATCH_MS);
 }
@@ -179,6 +191,7 @@ struct shard *shard_create(const struct shard_settings *settings)
 	struct shard *s = mem_must(calloc(1, sizeof *s));
 
 	s->settings = *settings;
+	readiness_join(&s->ready, settings->readiness);
 	s->stop_mail.deliver = begin_stop;
 	return wire(s) ? s : NULL;
 }

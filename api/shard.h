@@ -12,6 +12,7 @@
 
 struct backstage;
 struct kafka_producer;
+struct readiness;
 struct rate_limit;
 struct bypass_limit;
 struct shard;
@@ -22,6 +23,7 @@ struct shard_settings {
 	struct kafka_producer *producer;
 	struct rate_limit *rate_limit;
 	struct bypass_limit *bypass;
+	struct readiness *readiness;
 	int listen_fd; /* taken over */
 	int database_connections;
 	/* Called on the shard's thread, once, if the database will never do: the daemon must not serve. */
