@@ -40,13 +40,13 @@ enum { QUEUE_REMEMBER_MS = 600000, QUEUE_STALL_MS = 5000 };
 
 /* What a script needs to know of the schedule, from caches of the caller. */
 struct queue_rules {
-	int64_t opens_at_ms; /* TIME_NONE: always open */
+	int64_t opens_at_ms;						   /* TIME_NONE: always open */
 	int64_t active_ttl_ms, claim_ttl_ms, grace_ms; /* grace 0: never dropped */
 };
 
 /* Enter, status: what stands there now. Being asked for counts as being heard of, and claims an admission. */
 enum queue_verdict {
-	QUEUE_PLACED,   /* `place` says where. enter, sold out: SOLD_OUT with number 0 for who had no place; it made none */
+	QUEUE_PLACED,	/* `place` says where. enter, sold out: SOLD_OUT with number 0 for who had no place; it made none */
 	QUEUE_NO_PLACE, /* status only: not in the queue */
 	QUEUE_NEW_LIFE
 };
@@ -65,7 +65,7 @@ struct queue_leave {
 	struct port_call call;
 	int64_t schedule, user;
 	int64_t number; /* only the place with this number (tokens/expire), or one of the above */
-	bool expire;    /* a waiting or admitted place is remembered as EXPIRED instead of forgotten */
+	bool expire;	/* a waiting or admitted place is remembered as EXPIRED instead of forgotten */
 };
 
 /* Verify and gate: is this place admitted; counts as being heard of and claims. */
@@ -99,10 +99,10 @@ struct queue_tick {
 	bool mine, new_life;
 	bool draw_due; /* opened, and early users must be numbered first (also when there are none and `drawn` is false) */
 	int64_t admitted, waiting, active, pre; /* admitted in this round; the others now */
-	int64_t serving;      /* the largest number admitted so far */
-	int64_t rate_milli;   /* as in struct queue_place */
-	int64_t waited_ms;    /* how long the middle one of those admitted in this round waited (within 0.5 s); -1: none */
-	bool more;            /* a bound of the round was reached: call again at once */
+	int64_t serving;						/* the largest number admitted so far */
+	int64_t rate_milli;						/* as in struct queue_place */
+	int64_t waited_ms; /* how long the middle one of those admitted in this round waited (within 0.5 s); -1: none */
+	bool more;		   /* a bound of the round was reached: call again at once */
 };
 
 /* The shared sight: for serving, streams and gauges, without a look-up per user. */
@@ -138,18 +138,18 @@ struct queue_scan_pre {
 	struct port_call call;
 	int64_t schedule;
 	uint64_t cursor; /* in, out */
-	int64_t *users;  /* the caller's, room for QUEUE_SCAN_MAX; a user may come twice in the course of a scan */
+	int64_t *users;	 /* the caller's, room for QUEUE_SCAN_MAX; a user may come twice in the course of a scan */
 	unsigned count;
 };
 struct queue_number_pre {
 	struct port_call call;
 	int64_t schedule;
-	uint64_t daemon;      /* who holds the lease; another's: nothing is done */
+	uint64_t daemon;	  /* who holds the lease; another's: nothing is done */
 	const int64_t *users; /* in the order of the draw, from `first_number` on */
-	unsigned count;       /* <= QUEUE_BATCH_MAX, also 0 */
+	unsigned count;		  /* <= QUEUE_BATCH_MAX, also 0 */
 	int64_t first_number; /* 1 in the first piece: place in the draw; the store adds what was issued before, if any */
-	bool finish; /* this was the last piece: the draw is done */
-	bool mine;   /* out */
+	bool finish;		  /* this was the last piece: the draw is done */
+	bool mine;			  /* out */
 	struct queue_rules rules;
 };
 

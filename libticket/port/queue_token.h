@@ -16,7 +16,7 @@ enum { QUEUE_TOKEN_LEN = 60, QUEUE_TOKEN_TEXT = QUEUE_TOKEN_LEN + 1 };
 
 struct queue_ticket {
 	int64_t schedule, user; /* 1 .. 2^53 - 1 */
-	int64_t number, epoch;  /* 0 .. 2^53 - 1, 0 .. 2^32 - 1; number 0: a place from before the draw */
+	int64_t number, epoch;	/* 0 .. 2^53 - 1, 0 .. 2^32 - 1; number 0: a place from before the draw */
 };
 struct queue_token {
 	void (*write)(struct queue_token *, const struct queue_ticket *t, char out[QUEUE_TOKEN_TEXT]);

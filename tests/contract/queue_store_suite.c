@@ -47,7 +47,10 @@ static int got(struct flow *f)
 	return FLOW_END;
 }
 
-static void done(struct flow *f) { container_of(f, struct asking, flow)->done = true; }
+static void done(struct flow *f)
+{
+	container_of(f, struct asking, flow)->done = true;
+}
 
 static const struct flow_step STEPS[] = {{"call", ask, got}};
 
@@ -80,7 +83,10 @@ static void well(struct queue_world *w, enum queue_call which, struct port_call 
 
 static struct queue_place_call place_call(struct queue_world *w, enum queue_call which, int64_t user, int64_t token)
 {
-	struct queue_place_call k = {.schedule = w->schedule, .user = user, .rules = w->rules, .token_number = token,
+	struct queue_place_call k = {.schedule = w->schedule,
+		.user = user,
+		.rules = w->rules,
+		.token_number = token,
 		.token_epoch = queue_epoch_of(token)};
 	well(w, which, &k.call);
 	return k;
@@ -94,7 +100,10 @@ struct queue_place room_enter_with(struct queue_world *w, int64_t user, int64_t 
 	return k.place;
 }
 
-struct queue_place room_enter(struct queue_world *w, int64_t user) { return room_enter_with(w, user, 0); }
+struct queue_place room_enter(struct queue_world *w, int64_t user)
+{
+	return room_enter_with(w, user, 0);
+}
 
 enum queue_verdict room_verdict(struct queue_world *w, int64_t user)
 {
@@ -121,12 +130,20 @@ static void leave_with(struct queue_world *w, int64_t user, int64_t number, bool
 	well(w, CALL_LEAVE, &k.call);
 }
 
-void room_leave(struct queue_world *w, int64_t user) { leave_with(w, user, QUEUE_NUMBER_ANY, false); }
+void room_leave(struct queue_world *w, int64_t user)
+{
+	leave_with(w, user, QUEUE_NUMBER_ANY, false);
+}
 
 static struct queue_tick tick_call(const struct queue_world *w, int64_t max_active)
 {
-	return (struct queue_tick){.schedule = w->schedule, .daemon = DAEMON, .lease_ms = LEASE, .max_active = max_active,
-		.admit_per_s = MANY, .drawn = true, .rules = w->rules};
+	return (struct queue_tick){.schedule = w->schedule,
+		.daemon = DAEMON,
+		.lease_ms = LEASE,
+		.max_active = max_active,
+		.admit_per_s = MANY,
+		.drawn = true,
+		.rules = w->rules};
 }
 
 struct queue_tick room_tick(struct queue_world *w, int64_t max_active)
@@ -147,8 +164,8 @@ static struct queue_tick tick_sold(struct queue_world *w, bool sold_out)
 
 static struct queue_verify verify(struct queue_world *w, int64_t user, int64_t number)
 {
-	struct queue_verify k = {.schedule = w->schedule, .user = user, .number = number, .epoch = queue_epoch_of(number),
-		.rules = w->rules};
+	struct queue_verify k = {
+		.schedule = w->schedule, .user = user, .number = number, .epoch = queue_epoch_of(number), .rules = w->rules};
 	well(w, CALL_VERIFY, &k.call);
 	return k;
 }
@@ -192,8 +209,8 @@ static struct queue_world *unused(void **state)
 	struct queue_world *w = *state;
 	if (!w) skip();
 	w->schedule++;
-	w->rules = (struct queue_rules){.opens_at_ms = TIME_NONE, .active_ttl_ms = 120000, .claim_ttl_ms = 30000,
-		.grace_ms = 300000};
+	w->rules = (struct queue_rules){
+		.opens_at_ms = TIME_NONE, .active_ttl_ms = 120000, .claim_ttl_ms = 30000, .grace_ms = 300000};
 	return w;
 }
 
@@ -639,8 +656,12 @@ static void many_are_heard_of_at_once(void **state)
 	room_tick(w, 3);
 	used(w, 2);
 	leave_with(w, 3, 3, true);
-	struct queue_hear k = {.schedule = w->schedule, .users = users, .count = QUEUE_BATCH_MAX, .rules = w->rules,
-		.status = status, .ends_ms = ends};
+	struct queue_hear k = {.schedule = w->schedule,
+		.users = users,
+		.count = QUEUE_BATCH_MAX,
+		.rules = w->rules,
+		.status = status,
+		.ends_ms = ends};
 	well(w, CALL_HEAR, &k.call);
 	assert_int_equal(status[0], QUEUE_ACTIVE);
 	assert_int_equal(ends[0], room_status(w, 1).expires_ms);
@@ -810,11 +831,16 @@ static unsigned scan_all(struct queue_world *w, int64_t *users, unsigned cap)
 	return n;
 }
 
-static bool number_piece(struct queue_world *w, uint64_t daemon, const int64_t *users, unsigned count, int64_t first,
-	bool finish)
+static bool number_piece(
+	struct queue_world *w, uint64_t daemon, const int64_t *users, unsigned count, int64_t first, bool finish)
 {
-	struct queue_number_pre k = {.schedule = w->schedule, .daemon = daemon, .users = users, .count = count,
-		.first_number = first, .finish = finish, .rules = w->rules};
+	struct queue_number_pre k = {.schedule = w->schedule,
+		.daemon = daemon,
+		.users = users,
+		.count = count,
+		.first_number = first,
+		.finish = finish,
+		.rules = w->rules};
 	well(w, CALL_NUMBER, &k.call);
 	return k.mine;
 }
@@ -1135,7 +1161,9 @@ static void oracle_step(struct queue_world *w, struct oracle *o, unsigned dice, 
 	bool has_one = o->status[user] == QUEUE_WAITING || o->status[user] == QUEUE_ACTIVE;
 	struct queue_tick t;
 	switch (dice % 10) {
-	case 0: case 1: case 2:
+	case 0:
+	case 1:
+	case 2:
 		room_enter(w, user);
 		oracle_enter(o, user);
 		break;

@@ -18,14 +18,25 @@ struct queue_world {
 	void (*turn)(struct queue_world *w); /* lets answers arrive */
 	void (*pass)(struct queue_world *w, int64_t ms);
 	int64_t (*now_ms)(struct queue_world *w); /* the store's clock */
-	void (*lose)(struct queue_world *w);      /* all keys of the schedule */
-	void (*restart)(struct queue_world *w);   /* another life of the store, with all that was there */
+	void (*lose)(struct queue_world *w);	  /* all keys of the schedule */
+	void (*restart)(struct queue_world *w);	  /* another life of the store, with all that was there */
 };
 int queue_store_suite(const char *name, CMFixtureFunction setup, CMFixtureFunction teardown);
 
 enum queue_call {
-	CALL_ENTER, CALL_STATUS, CALL_LEAVE, CALL_VERIFY, CALL_USED, CALL_TICK, CALL_LOOK, CALL_SLICE, CALL_HEAR, CALL_SCAN,
-	CALL_NUMBER, CALL_REVIVE, CALL_OPEN
+	CALL_ENTER,
+	CALL_STATUS,
+	CALL_LEAVE,
+	CALL_VERIFY,
+	CALL_USED,
+	CALL_TICK,
+	CALL_LOOK,
+	CALL_SLICE,
+	CALL_HEAR,
+	CALL_SCAN,
+	CALL_NUMBER,
+	CALL_REVIVE,
+	CALL_OPEN
 };
 struct tk_err room_call(struct queue_world *w, enum queue_call which, struct port_call *c); /* any answer */
 

@@ -11,29 +11,50 @@ struct fake_world {
 	struct loop *loop;
 };
 
-static struct fake_world *of(struct queue_world *w) { return container_of(w, struct fake_world, world); }
+static struct fake_world *of(struct queue_world *w)
+{
+	return container_of(w, struct fake_world, world);
+}
 
 static void turn(struct queue_world *w)
 {
 	if (of(w)->loop) loop_turn(of(w)->loop, 0);
 }
-static void pass(struct queue_world *w, int64_t ms) { of(w)->fake.now_ms += ms; }
-static int64_t now_ms(struct queue_world *w) { return of(w)->fake.now_ms; }
-static void lose(struct queue_world *w) { fake_queue_store_lose(&of(w)->fake); }
-static void restart(struct queue_world *w) { fake_queue_store_restart(&of(w)->fake); }
+static void pass(struct queue_world *w, int64_t ms)
+{
+	of(w)->fake.now_ms += ms;
+}
+static int64_t now_ms(struct queue_world *w)
+{
+	return of(w)->fake.now_ms;
+}
+static void lose(struct queue_world *w)
+{
+	fake_queue_store_lose(&of(w)->fake);
+}
+static void restart(struct queue_world *w)
+{
+	fake_queue_store_restart(&of(w)->fake);
+}
 
 static int setup(void **state, struct loop *l)
 {
 	struct fake_world *f = calloc(1, sizeof *f);
 	fake_queue_store_init(&f->fake, l);
 	f->loop = l;
-	f->world = (struct queue_world){.store = &f->fake.port, .turn = turn, .pass = pass, .now_ms = now_ms, .lose = lose,
-		.restart = restart};
+	f->world = (struct queue_world){
+		.store = &f->fake.port, .turn = turn, .pass = pass, .now_ms = now_ms, .lose = lose, .restart = restart};
 	*state = &f->world;
 	return 0;
 }
-static int answers_at_once(void **state) { return setup(state, NULL); }
-static int answers_later(void **state) { return setup(state, loop_create()); }
+static int answers_at_once(void **state)
+{
+	return setup(state, NULL);
+}
+static int answers_later(void **state)
+{
+	return setup(state, loop_create());
+}
 
 static int teardown(void **state)
 {
@@ -66,8 +87,8 @@ static void the_nth_call_fails_and_does_nothing(void **state)
 static void a_reply_can_be_lost_after_acting(void **state)
 {
 	struct queue_world *w = *state;
-	of(w)->fake.fault[FAKE_ENTER] = (struct fake_queue_fault){.countdown = 1, .err = TK_ERR(TK_UNAVAILABLE, "test"),
-		.after_acting = true};
+	of(w)->fake.fault[FAKE_ENTER] =
+		(struct fake_queue_fault){.countdown = 1, .err = TK_ERR(TK_UNAVAILABLE, "test"), .after_acting = true};
 	assert_int_equal(enter(w, 9).kind, TK_UNAVAILABLE);
 	assert_int_equal(room_verdict(w, 9), QUEUE_PLACED);
 }

@@ -20,9 +20,15 @@ struct redis_world {
 	int64_t first_schedule;
 };
 
-static struct redis_world *of(struct queue_world *w) { return container_of(w, struct redis_world, world); }
+static struct redis_world *of(struct queue_world *w)
+{
+	return container_of(w, struct redis_world, world);
+}
 
-static void turn(struct queue_world *w) { loop_turn(of(w)->loop, 10); }
+static void turn(struct queue_world *w)
+{
+	loop_turn(of(w)->loop, 10);
+}
 
 static void pass(struct queue_world *w, int64_t ms)
 {
@@ -49,9 +55,13 @@ static void forget(redisContext *c, int64_t schedule)
 {
 	freeReplyObject(must(redisCommand(c, "EVAL %s 0 *{%lld}* %lld",
 		"for _, k in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', k) end "
-		"return redis.call('SREM', 'queue:open', ARGV[2])", (long long)schedule, (long long)schedule)));
+		"return redis.call('SREM', 'queue:open', ARGV[2])",
+		(long long)schedule, (long long)schedule)));
 }
-static void lose(struct queue_world *w) { forget(of(w)->by_hand, w->schedule); }
+static void lose(struct queue_world *w)
+{
+	forget(of(w)->by_hand, w->schedule);
+}
 
 /* What the scripts see of another life: the id of the server is not the one that was written down. */
 static void restart(struct queue_world *w)
@@ -85,8 +95,13 @@ static int setup(void **state)
 	r->by_hand = connect_by_hand(&u);
 	/* Apart from everything else on that server, and from other runs at the same time. */
 	r->first_schedule = 1000000000000 + (int64_t)time(NULL) % 10000000 * 10000000 + getpid() * 100;
-	r->world = (struct queue_world){.store = &r->store.port, .schedule = r->first_schedule, .turn = turn, .pass = pass,
-		.now_ms = now_ms, .lose = lose, .restart = restart};
+	r->world = (struct queue_world){.store = &r->store.port,
+		.schedule = r->first_schedule,
+		.turn = turn,
+		.pass = pass,
+		.now_ms = now_ms,
+		.lose = lose,
+		.restart = restart};
 	*state = &r->world;
 	return 0;
 }
@@ -103,4 +118,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-int main(void) { return queue_store_suite("queue_store: Redis", setup, teardown); }
+int main(void)
+{
+	return queue_store_suite("queue_store: Redis", setup, teardown);
+}

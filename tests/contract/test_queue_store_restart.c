@@ -22,7 +22,10 @@ struct rig {
 	struct redis_queue_store store;
 };
 
-static void turn(struct queue_world *w) { loop_turn(container_of(w, struct rig, world)->loop, 10); }
+static void turn(struct queue_world *w)
+{
+	loop_turn(container_of(w, struct rig, world)->loop, 10);
+}
 
 static void await_ready(struct rig *r)
 {
@@ -38,13 +41,18 @@ static int setup_with(void **state, const char *const *args)
 	if (!redis_server_start(&r->server, args)) return 0;
 	r->redis = redis_create(r->loop, &(struct redis_settings){.url = r->server.url, .timeout_ms = 5000}, NULL);
 	redis_queue_store_init(&r->store, r->redis);
-	r->world = (struct queue_world){.store = &r->store.port, .schedule = 42, .turn = turn,
+	r->world = (struct queue_world){.store = &r->store.port,
+		.schedule = 42,
+		.turn = turn,
 		.rules = {.opens_at_ms = TIME_NONE, .active_ttl_ms = 120000, .claim_ttl_ms = 30000, .grace_ms = 300000}};
 	await_ready(r);
 	return 0;
 }
 
-static int setup(void **state) { return setup_with(state, NULL); }
+static int setup(void **state)
+{
+	return setup_with(state, NULL);
+}
 
 static int setup_durable(void **state)
 {
@@ -117,7 +125,10 @@ static int got_gated(struct flow *f)
 	(void)f;
 	return FLOW_END;
 }
-static void gated_done(struct flow *f) { container_of(f, struct gated, flow)->lock = NULL; }
+static void gated_done(struct flow *f)
+{
+	container_of(f, struct gated, flow)->lock = NULL;
+}
 
 static enum hold_verdict gated_hold(struct rig *r, int64_t user, int64_t number)
 {
@@ -125,8 +136,14 @@ static enum hold_verdict gated_hold(struct rig *r, int64_t user, int64_t number)
 	struct redis_seat_lock lock;
 	struct seat_no seat = {.s = "A-1", .len = 3};
 	redis_seat_lock_init(&lock, r->redis);
-	struct gated g = {.lock = &lock.port, .hold = {.schedule = 42, .user = user, .ttl_ms = 1000, .limit = 4,
-		.seats = &seat, .count = 1, .gate = {.number = number, .active_ttl_ms = r->world.rules.active_ttl_ms}}};
+	struct gated g = {.lock = &lock.port,
+		.hold = {.schedule = 42,
+			.user = user,
+			.ttl_ms = 1000,
+			.limit = 4,
+			.seats = &seat,
+			.count = 1,
+			.gate = {.number = number, .active_ttl_ms = r->world.rules.active_ttl_ms}}};
 	g.hold.call.flow = &g.flow;
 	flow_start(&g.flow, STEPS, 0, gated_done);
 	for (int i = 0; g.lock && i < 500; i++) loop_turn(r->loop, 10);
@@ -238,8 +255,10 @@ static void enter_early(struct rig *r)
 {
 	r->world.rules.opens_at_ms = INT64_MAX;
 	assert_int_equal(room_enter(&r->world, 1).status, QUEUE_PRE);
-	redis_server_do(&r->server, "EVAL", "for i = 2, 100000 do redis.call('SADD', KEYS[1], "
-		"string.format('%.0f', 9007199254740991 - i * 7)) end", "1", "queue:pre:{42}", NULL);
+	redis_server_do(&r->server, "EVAL",
+		"for i = 2, 100000 do redis.call('SADD', KEYS[1], "
+		"string.format('%.0f', 9007199254740991 - i * 7)) end",
+		"1", "queue:pre:{42}", NULL);
 }
 
 static void scan(struct rig *r, int64_t *users)
@@ -258,7 +277,7 @@ static void scan(struct rig *r, int64_t *users)
 static long long slower_than(struct rig *r, const char *us)
 {
 	const char *count = "local n = 0 for _, e in ipairs(redis.call('SLOWLOG', 'GET', 10000)) do "
-		"if e[4][1] ~= 'EVAL' and e[3] > ARGV[1] + 0 then n = n + 1 end end return n";
+						"if e[4][1] ~= 'EVAL' and e[3] > ARGV[1] + 0 then n = n + 1 end end return n";
 	return redis_server_do(&r->server, "EVAL", count, "0", us, NULL);
 }
 
@@ -278,8 +297,13 @@ static void a_hundred_thousand_are_numbered_in_pieces(void **state)
 	assert_int_equal(t.pre, EARLY);
 	scan(r, users);
 	for (int64_t at = 0; at < EARLY; at += QUEUE_BATCH_MAX) {
-		struct queue_number_pre k = {.schedule = 42, .daemon = DAEMON, .users = users + at, .count = QUEUE_BATCH_MAX,
-			.first_number = at + 1, .finish = at + QUEUE_BATCH_MAX == EARLY, .rules = w->rules};
+		struct queue_number_pre k = {.schedule = 42,
+			.daemon = DAEMON,
+			.users = users + at,
+			.count = QUEUE_BATCH_MAX,
+			.first_number = at + 1,
+			.finish = at + QUEUE_BATCH_MAX == EARLY,
+			.rules = w->rules};
 		assert_int_equal(room_call(w, CALL_NUMBER, &k.call).kind, TK_OK);
 		assert_true(k.mine);
 	}

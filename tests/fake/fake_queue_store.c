@@ -44,7 +44,7 @@ static struct fake_queue_store *fake_of(struct queue_store *s)
 	return container_of(s, struct fake_queue_store, port);
 }
 
-#define APPEND(array, count, ...) \
+#define APPEND(array, count, ...)                                                                                      \
 	((array) = mem_must(realloc((array), ((count) + 1) * sizeof *(array))), (array)[(count)++] = __VA_ARGS__)
 
 static struct fake_line *line_of(struct fake_queue_store *f, int64_t schedule)
@@ -86,7 +86,10 @@ static struct fake_place *find(struct fake_line *l, int64_t user)
 	return NULL;
 }
 
-static bool is(const struct fake_place *p, enum queue_status s) { return p && p->status == s; }
+static bool is(const struct fake_place *p, enum queue_status s)
+{
+	return p && p->status == s;
+}
 
 static struct fake_early *find_early(struct fake_line *l, int64_t user)
 {
@@ -153,7 +156,10 @@ static bool silent(const struct fake_line *l, const struct fake_place *p, int64_
 	return grace > 0 && !l->sold && p->heard >= 0 && q - p->heard > grace;
 }
 
-static bool over(const struct fake_place *p, int64_t q) { return p->until <= q; }
+static bool over(const struct fake_place *p, int64_t q)
+{
+	return p->until <= q;
+}
 
 static void claim(struct fake_place *p, int64_t q, int64_t ttl)
 {
@@ -222,7 +228,9 @@ static void act(struct fake_queue_store *f, enum fake_queue_call which, struct p
 }
 
 #define CALL(type) struct type *k = container_of(c, struct type, call)
-#define CALL_ON_LINE(type) CALL(type); struct fake_line *l = line_of(f, k->schedule)
+#define CALL_ON_LINE(type)                                                                                             \
+	CALL(type);                                                                                                        \
+	struct fake_line *l = line_of(f, k->schedule)
 
 /* --- enter, status --- */
 
@@ -230,8 +238,12 @@ static void tell(struct fake_queue_store *f, struct fake_line *l, struct queue_p
 	const struct fake_place *p, enum queue_status s)
 {
 	k->verdict = QUEUE_PLACED;
-	k->place = (struct queue_place){.status = s, .number = p ? p->number : 0, .rank = -1, .rate_milli = l->rate,
-		.total = count(l, QUEUE_WAITING), .expires_ms = TIME_NONE};
+	k->place = (struct queue_place){.status = s,
+		.number = p ? p->number : 0,
+		.rank = -1,
+		.rate_milli = l->rate,
+		.total = count(l, QUEUE_WAITING),
+		.expires_ms = TIME_NONE};
 	k->place.epoch = queue_epoch_of(k->place.number);
 	if (s == QUEUE_WAITING) k->place.rank = rank_of(l, p);
 	if (s == QUEUE_PRE) k->place.total += l->early_count;
@@ -240,8 +252,8 @@ static void tell(struct fake_queue_store *f, struct fake_line *l, struct queue_p
 	k->place.expires_ms = p->until + f->now_ms - q_of(f, l);
 }
 
-static void tell_waiting(struct fake_queue_store *f, struct fake_line *l, struct queue_place_call *k,
-	struct fake_place *p)
+static void tell_waiting(
+	struct fake_queue_store *f, struct fake_line *l, struct queue_place_call *k, struct fake_place *p)
 {
 	if (k->rules.grace_ms) p->heard = q_of(f, l);
 	tell(f, l, k, p, l->sold ? QUEUE_SOLD_OUT : QUEUE_WAITING);
@@ -615,8 +627,11 @@ static void do_tick(struct fake_queue_store *f, struct port_call *c)
 
 /* --- outside --- */
 
-#define PORT(name, type, which) \
-	static void name(struct queue_store *s, struct type *k) { act(fake_of(s), which, &k->call, do_##name); }
+#define PORT(name, type, which)                                                                                        \
+	static void name(struct queue_store *s, struct type *k)                                                            \
+	{                                                                                                                  \
+		act(fake_of(s), which, &k->call, do_##name);                                                                   \
+	}
 PORT(enter, queue_place_call, FAKE_ENTER)
 PORT(status, queue_place_call, FAKE_STATUS)
 PORT(leave, queue_leave, FAKE_LEAVE)
@@ -634,10 +649,23 @@ PORT(open, queue_open, FAKE_OPEN)
 void fake_queue_store_init(struct fake_queue_store *f, struct loop *l)
 {
 	*f = (struct fake_queue_store){
-		.port = {.enter = enter, .status = status, .leave = leave, .verify = verify, .used = used, .tick = tick,
-			.look = look, .slice = slice, .hear = hear, .scan_pre = scan, .number_pre = number, .revive = revive,
+		.port = {.enter = enter,
+			.status = status,
+			.leave = leave,
+			.verify = verify,
+			.used = used,
+			.tick = tick,
+			.look = look,
+			.slice = slice,
+			.hear = hear,
+			.scan_pre = scan,
+			.number_pre = number,
+			.revive = revive,
 			.open = open},
-		.loop = l, .life = 1, .now_ms = 1700000000000, .hook.before_sleep = deliver,
+		.loop = l,
+		.life = 1,
+		.now_ms = 1700000000000,
+		.hook.before_sleep = deliver,
 	};
 	f->answers_tail = &f->answers;
 	if (l) hook_add(l, &f->hook);
@@ -651,12 +679,16 @@ void fake_queue_store_lose(struct fake_queue_store *f)
 	f->line_count = 0;
 }
 
-void fake_queue_store_restart(struct fake_queue_store *f) { f->life++; }
+void fake_queue_store_restart(struct fake_queue_store *f)
+{
+	f->life++;
+}
 
 void fake_queue_store_finish(struct fake_queue_store *f)
 {
 	if (f->loop) {
-		while (deliver(&f->hook)) {}
+		while (deliver(&f->hook)) {
+		}
 		hook_remove(f->loop, &f->hook);
 	}
 	fake_queue_store_lose(f);

@@ -11,8 +11,20 @@
 #include "runtime/loop.h"
 
 enum fake_queue_call {
-	FAKE_ENTER, FAKE_STATUS, FAKE_LEAVE, FAKE_VERIFY, FAKE_USED, FAKE_TICK, FAKE_LOOK, FAKE_SLICE, FAKE_HEAR, FAKE_SCAN,
-	FAKE_NUMBER, FAKE_REVIVE, FAKE_OPEN, FAKE_QUEUE_CALLS
+	FAKE_ENTER,
+	FAKE_STATUS,
+	FAKE_LEAVE,
+	FAKE_VERIFY,
+	FAKE_USED,
+	FAKE_TICK,
+	FAKE_LOOK,
+	FAKE_SLICE,
+	FAKE_HEAR,
+	FAKE_SCAN,
+	FAKE_NUMBER,
+	FAKE_REVIVE,
+	FAKE_OPEN,
+	FAKE_QUEUE_CALLS
 };
 struct fake_queue_fault {
 	int countdown; /* 1: the next call; 0: none */
@@ -38,7 +50,7 @@ struct fake_queue_store {
 void fake_queue_store_init(struct fake_queue_store *f, struct loop *l); /* nothing is revived */
 void fake_queue_store_finish(struct fake_queue_store *f);
 
-void fake_queue_store_lose(struct fake_queue_store *f);    /* FLUSHALL */
+void fake_queue_store_lose(struct fake_queue_store *f);	   /* FLUSHALL */
 void fake_queue_store_restart(struct fake_queue_store *f); /* another life, with all that was there */
 
 #endif

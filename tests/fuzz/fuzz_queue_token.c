@@ -27,8 +27,10 @@ static void any_place(struct queue_token *t, const uint8_t *data, size_t n)
 	struct queue_ticket back;
 	memcpy(v, data, n < sizeof v ? n : sizeof v);
 	const uint64_t id = (UINT64_C(1) << 53) - 1;
-	struct queue_ticket ticket = {.schedule = (int64_t)(v[0] & id), .user = (int64_t)(v[1] & id),
-		.number = (int64_t)(v[2] & id), .epoch = (int64_t)(v[3] & UINT32_MAX)};
+	struct queue_ticket ticket = {.schedule = (int64_t)(v[0] & id),
+		.user = (int64_t)(v[1] & id),
+		.number = (int64_t)(v[2] & id),
+		.epoch = (int64_t)(v[3] & UINT32_MAX)};
 	t->write(t, &ticket, text);
 	must(t->read(t, text, QUEUE_TOKEN_LEN, &back) == (ticket.schedule > 0 && ticket.user > 0));
 	text[v[3] % QUEUE_TOKEN_LEN] ^= (char)(1 << v[2] % 8);

@@ -22,7 +22,10 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct queue_token *port(void **state) { return hmac_queue_token_port(*state); }
+static struct queue_token *port(void **state)
+{
+	return hmac_queue_token_port(*state);
+}
 
 static bool reads(struct queue_token *t, const char *text, struct queue_ticket *ret)
 {
@@ -38,7 +41,10 @@ static void what_was_written_is_read(void **state)
 {
 	const int64_t id = (INT64_C(1) << 53) - 1;
 	const struct queue_ticket all[] = {
-		{1, 1, 0, 0}, {42, 7, 1, 0}, {id, id, id, UINT32_MAX}, {42, 7, 3000000001, 3},
+		{1, 1, 0, 0},
+		{42, 7, 1, 0},
+		{id, id, id, UINT32_MAX},
+		{42, 7, 3000000001, 3},
 	};
 	struct queue_token *t = port(state);
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -46,8 +52,8 @@ static void what_was_written_is_read(void **state)
 		struct queue_ticket back;
 		t->write(t, &all[i], text);
 		assert_int_equal(strlen(text), QUEUE_TOKEN_LEN);
-		assert_int_equal(strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
-			QUEUE_TOKEN_LEN);
+		assert_int_equal(
+			strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"), QUEUE_TOKEN_LEN);
 		assert_true(reads(t, text, &back));
 		assert_true(same(&back, &all[i]));
 	}

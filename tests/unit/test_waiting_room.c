@@ -18,12 +18,12 @@ static void the_grid_is_the_contracts(void **state)
 {
 	static const enum queue_status WANTED[QUEUE_STATUSES][QUEUE_MOVES] = {
 		/*                  OPEN           ADMIT         USE         EXPIRE         SELL_OUT        REOPEN */
-		[QUEUE_PRE]      = {QUEUE_WAITING},
-		[QUEUE_WAITING]  = {0,             QUEUE_ACTIVE, 0,          QUEUE_EXPIRED, QUEUE_SOLD_OUT, 0},
-		[QUEUE_ACTIVE]   = {0,             0,            QUEUE_USED, QUEUE_EXPIRED, QUEUE_ACTIVE,   0},
-		[QUEUE_USED]     = {0,             0,            QUEUE_USED, 0,             0,              0},
-		[QUEUE_EXPIRED]  = {0,             0,            0,          QUEUE_EXPIRED, 0,              0},
-		[QUEUE_SOLD_OUT] = {0,             0,            0,          QUEUE_EXPIRED, QUEUE_SOLD_OUT, QUEUE_WAITING},
+		[QUEUE_PRE] = {QUEUE_WAITING},
+		[QUEUE_WAITING] = {0, QUEUE_ACTIVE, 0, QUEUE_EXPIRED, QUEUE_SOLD_OUT, 0},
+		[QUEUE_ACTIVE] = {0, 0, QUEUE_USED, QUEUE_EXPIRED, QUEUE_ACTIVE, 0},
+		[QUEUE_USED] = {0, 0, QUEUE_USED, 0, 0, 0},
+		[QUEUE_EXPIRED] = {0, 0, 0, QUEUE_EXPIRED, 0, 0},
+		[QUEUE_SOLD_OUT] = {0, 0, 0, QUEUE_EXPIRED, QUEUE_SOLD_OUT, QUEUE_WAITING},
 	};
 	(void)state;
 	for (int s = 0; s < QUEUE_STATUSES; s++) {

@@ -100,7 +100,10 @@ static bool from_text(const char s[QUEUE_TOKEN_LEN], unsigned char bytes[WHOLE])
 
 /* --- the port --- */
 
-static struct hmac_queue_token *self(struct queue_token *t) { return container_of(t, struct hmac_queue_token, port); }
+static struct hmac_queue_token *self(struct queue_token *t)
+{
+	return container_of(t, struct hmac_queue_token, port);
+}
 
 static void write_token(struct queue_token *port, const struct queue_ticket *t, char out[QUEUE_TOKEN_TEXT])
 {
@@ -114,7 +117,10 @@ static void write_token(struct queue_token *port, const struct queue_ticket *t, 
 	to_text(bytes, out);
 }
 
-static bool is_id(int64_t v, int64_t least) { return v >= least && v <= ID_MAX; }
+static bool is_id(int64_t v, int64_t least)
+{
+	return v >= least && v <= ID_MAX;
+}
 
 static bool read_token(struct queue_token *port, const char *s, size_t n, struct queue_ticket *ret)
 {
@@ -122,7 +128,9 @@ static bool read_token(struct queue_token *port, const char *s, size_t n, struct
 	if (n != QUEUE_TOKEN_LEN || !from_text(s, bytes)) return false;
 	digest(self(port)->keyed, bytes, BODY, mac);
 	if (CRYPTO_memcmp(bytes + BODY, mac, MAC) != 0) return false;
-	struct queue_ticket t = {.schedule = get(bytes, 8), .user = get(bytes + 8, 8), .number = get(bytes + 16, 8),
+	struct queue_ticket t = {.schedule = get(bytes, 8),
+		.user = get(bytes + 8, 8),
+		.number = get(bytes + 16, 8),
 		.epoch = get(bytes + 24, 4)};
 	if (!is_id(t.schedule, 1) || !is_id(t.user, 1) || !is_id(t.number, 0)) return false;
 	*ret = t;
@@ -149,4 +157,7 @@ void hmac_queue_token_destroy(struct hmac_queue_token *t)
 	free(t);
 }
 
-struct queue_token *hmac_queue_token_port(struct hmac_queue_token *t) { return &t->port; }
+struct queue_token *hmac_queue_token_port(struct hmac_queue_token *t)
+{
+	return &t->port;
+}

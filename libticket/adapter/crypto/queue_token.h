@@ -13,7 +13,7 @@
 struct hmac_queue_token;
 
 struct hmac_queue_token *hmac_queue_token_create(const char *secret); /* TICKET_QUEUE_SECRET, or TICKET_JWT_SECRET */
-void hmac_queue_token_destroy(struct hmac_queue_token *t);            /* NULL is fine; wipes the key */
+void hmac_queue_token_destroy(struct hmac_queue_token *t);			  /* NULL is fine; wipes the key */
 struct queue_token *hmac_queue_token_port(struct hmac_queue_token *t);
 
 #endif

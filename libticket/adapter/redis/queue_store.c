@@ -12,12 +12,21 @@
 
 enum { NEW_LIFE = -1 };
 
-static struct redis *redis_of(struct queue_store *s) { return container_of(s, struct redis_queue_store, port)->redis; }
+static struct redis *redis_of(struct queue_store *s)
+{
+	return container_of(s, struct redis_queue_store, port)->redis;
+}
 
 static const struct tk_err ODD_REPLY = {TK_INTERNAL, __FILE_NAME__, "a script's reply is not as agreed"};
 
-static bool is_array(const redisReply *r, size_t n) { return r->type == REDIS_REPLY_ARRAY && r->elements >= n; }
-static bool is_int(const redisReply *r, int64_t v) { return r->type == REDIS_REPLY_INTEGER && r->integer == v; }
+static bool is_array(const redisReply *r, size_t n)
+{
+	return r->type == REDIS_REPLY_ARRAY && r->elements >= n;
+}
+static bool is_int(const redisReply *r, int64_t v)
+{
+	return r->type == REDIS_REPLY_INTEGER && r->integer == v;
+}
 
 /* Members and cursors come as text; numbers in it are ours. -1: none. */
 static int64_t number_in(const redisReply *r)
@@ -98,15 +107,15 @@ static void place_replied(struct port_call *c, struct tk_err err, const redisRep
 
 static void enter(struct queue_store *s, struct queue_place_call *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_ENTER, .keys = 5, .bind = bind_enter,
-		.replied = place_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_QUEUE_ENTER, .keys = 5, .bind = bind_enter, .replied = place_replied};
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
 static void status(struct queue_store *s, struct queue_place_call *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_STATUS, .keys = 3, .bind = bind_status,
-		.replied = place_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_QUEUE_STATUS, .keys = 3, .bind = bind_status, .replied = place_replied};
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
@@ -137,15 +146,15 @@ static void just_answer(struct port_call *c, struct tk_err err, const redisReply
 
 static void leave(struct queue_store *s, struct queue_leave *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_LEAVE, .keys = 1, .bind = bind_leave,
-		.replied = just_answer};
+	static const struct redis_op OP = {
+		.script = SCRIPT_QUEUE_LEAVE, .keys = 1, .bind = bind_leave, .replied = just_answer};
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
 static void used(struct queue_store *s, struct queue_used *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_USED, .keys = 2, .bind = bind_used,
-		.replied = just_answer};
+	static const struct redis_op OP = {
+		.script = SCRIPT_QUEUE_USED, .keys = 2, .bind = bind_used, .replied = just_answer};
 	assert(k->count > 0 && k->count <= QUEUE_BATCH_MAX);
 	redis_call(redis_of(s), &OP, &k->call);
 }
@@ -187,8 +196,8 @@ static void verify_replied(struct port_call *c, struct tk_err err, const redisRe
 
 static void verify(struct queue_store *s, struct queue_verify *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_VERIFY, .keys = 3, .bind = bind_verify,
-		.replied = verify_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_QUEUE_VERIFY, .keys = 3, .bind = bind_verify, .replied = verify_replied};
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
@@ -250,8 +259,8 @@ static void tick_replied(struct port_call *c, struct tk_err err, const redisRepl
 
 static void tick(struct queue_store *s, struct queue_tick *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_TICK, .keys = 3, .bind = bind_tick,
-		.replied = tick_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_QUEUE_TICK, .keys = 3, .bind = bind_tick, .replied = tick_replied};
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
@@ -290,8 +299,8 @@ static void look_replied(struct port_call *c, struct tk_err err, const redisRepl
 
 static void look(struct queue_store *s, struct queue_look *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_LOOK, .keys = 5, .bind = bind_look,
-		.replied = look_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_QUEUE_LOOK, .keys = 5, .bind = bind_look, .replied = look_replied};
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
@@ -367,8 +376,8 @@ static void hear_replied(struct port_call *c, struct tk_err err, const redisRepl
 
 static void hear(struct queue_store *s, struct queue_hear *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_HEAR, .keys = 1, .bind = bind_hear,
-		.replied = hear_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_QUEUE_HEAR, .keys = 1, .bind = bind_hear, .replied = hear_replied};
 	assert(k->count > 0 && k->count <= QUEUE_BATCH_MAX);
 	redis_call(redis_of(s), &OP, &k->call);
 }
@@ -435,8 +444,8 @@ static void number_replied(struct port_call *c, struct tk_err err, const redisRe
 
 static void number_pre(struct queue_store *s, struct queue_number_pre *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_NUMBER_PRE, .keys = 2, .bind = bind_number,
-		.replied = number_replied};
+	static const struct redis_op OP = {
+		.script = SCRIPT_QUEUE_NUMBER_PRE, .keys = 2, .bind = bind_number, .replied = number_replied};
 	assert(k->count <= QUEUE_BATCH_MAX && k->first_number >= 1);
 	redis_call(redis_of(s), &OP, &k->call);
 }
@@ -456,8 +465,8 @@ static void bind_revive(struct redis_args *a, struct port_call *c)
 
 static void revive(struct queue_store *s, struct queue_revive *k)
 {
-	static const struct redis_op OP = {.script = SCRIPT_QUEUE_REVIVE, .keys = 3, .bind = bind_revive,
-		.replied = just_answer};
+	static const struct redis_op OP = {
+		.script = SCRIPT_QUEUE_REVIVE, .keys = 3, .bind = bind_revive, .replied = just_answer};
 	assert(k->epoch >= 0 && k->number_seen >= 0);
 	redis_call(redis_of(s), &OP, &k->call);
 }
@@ -489,9 +498,19 @@ static void open_schedules(struct queue_store *s, struct queue_open *k)
 void redis_queue_store_init(struct redis_queue_store *s, struct redis *r)
 {
 	*s = (struct redis_queue_store){
-		.port = {.enter = enter, .status = status, .leave = leave, .verify = verify, .used = used, .tick = tick,
-			.look = look, .slice = slice, .hear = hear, .scan_pre = scan_pre, .number_pre = number_pre,
-			.revive = revive, .open = open_schedules},
+		.port = {.enter = enter,
+			.status = status,
+			.leave = leave,
+			.verify = verify,
+			.used = used,
+			.tick = tick,
+			.look = look,
+			.slice = slice,
+			.hear = hear,
+			.scan_pre = scan_pre,
+			.number_pre = number_pre,
+			.revive = revive,
+			.open = open_schedules},
 		.redis = r,
 	};
 }
