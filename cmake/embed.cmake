@@ -1,5 +1,6 @@
 # Turns a folder of small files (one SQL statement or Lua script each) into a table.
 #   cmake -DDIR=sql/query -DEXT=sql -DPREFIX=STMT -DTABLE=PG_STATEMENT -DOUT=path/name -P embed.cmake
+# A file that begins with "-- without WORDS: name" is the text of that other file without those words.
 # writes OUT.h (enum PREFIX_<NAME>, PREFIX_COUNT) and OUT.c (TABLE[] of { name, text }).
 file(GLOB files ${DIR}/*.${EXT})
 list(SORT files)
@@ -11,6 +12,11 @@ foreach(f ${files})
   string(TOUPPER ${name} upper)
   string(APPEND enum "\t${PREFIX}_${upper},\n")
   file(READ ${f} text)
+  if(text MATCHES "^-- without ([A-Z ]+): ([a-z_]+)\n")
+    set(words " ${CMAKE_MATCH_1}")
+    file(READ ${DIR}/${CMAKE_MATCH_2}.${EXT} text)
+    string(REPLACE "${words}" "" text "${text}")
+  endif()
   string(REPLACE "\\" "\\\\" text "${text}")
   string(REPLACE "\"" "\\\"" text "${text}")
   string(REPLACE "\n" "\\n\"\n\t  \"" text "${text}")
