@@ -8,6 +8,8 @@
 #include "runtime/log.h"
 #include "runtime/mem.h"
 
+#include <sys/random.h>
+
 struct flight {
 	struct flow flow;
 	struct hub *hub;
@@ -21,6 +23,7 @@ struct flight {
 	struct claims_load claims;
 	struct seat_apply apply;
 	struct seat_read read;
+	struct queue_birth birth;
 	struct queue_epoch_next epoch;
 	struct queue_revive revive;
 	struct seat_plan *plan; /* of `read` */
@@ -211,13 +214,39 @@ static const struct flow_step RELOAD_STEPS[] = {
 
 /* The queue */
 
-enum { REVIVE_EPOCH, REVIVE_QUEUE };
+enum { REVIVE_BIRTH, REVIVE_EPOCH, REVIVE_QUEUE };
 
+static int64_t random_birth(void)
+{
+	uint64_t r;
+
+	if (getrandom(&r, sizeof r, 0) != sizeof r) abort();
+	return (int64_t)(r >> 11 | 1);
+}
+
+static void ask_birth(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	fl->birth = (struct queue_birth){.call.flow = f, .schedule = fl->entry->node.id, .candidate = random_birth()};
+	ports_of(fl)->queue->birth(ports_of(fl)->queue, &fl->birth);
+}
+
+static int birth_known(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	if (tk_failed(f->err)) return FLOW_END;
+	fl->found = fl->birth.birth == 0;
+	return fl->found ? FLOW_END : REVIVE_EPOCH;
+}
+
+/* Several daemons may do it at once: the birth that they share makes their epochs one. */
 static void next_epoch(struct flow *f)
 {
 	struct flight *fl = self(f);
 
-	fl->epoch = (struct queue_epoch_next){.call.flow = f, .schedule = fl->entry->node.id};
+	fl->epoch = (struct queue_epoch_next){.call.flow = f, .schedule = fl->birth.schedule, .birth = fl->birth.birth};
 	ports_of(fl)->books->epoch(ports_of(fl)->books, &fl->epoch);
 }
 
@@ -226,12 +255,12 @@ static int epoch_given(struct flow *f)
 	return tk_failed(f->err) ? FLOW_END : REVIVE_QUEUE;
 }
 
-/* Several daemons may do it at once: the first one's epoch stands, the others only make the next numbers larger. */
 static void revive_queue(struct flow *f)
 {
 	struct flight *fl = self(f);
 
-	fl->revive = (struct queue_revive){.call.flow = f, .schedule = fl->epoch.schedule, .epoch = fl->epoch.epoch};
+	fl->revive = (struct queue_revive){
+		.call.flow = f, .schedule = fl->birth.schedule, .birth = fl->birth.birth, .epoch = fl->epoch.epoch};
 	ports_of(fl)->queue->revive(ports_of(fl)->queue, &fl->revive);
 }
 
@@ -241,11 +270,12 @@ static int queue_revived(struct flow *f)
 
 	if (tk_failed(f->err)) return FLOW_END;
 	fl->found = true;
-	LOG(queue_revived, LF_I("schedule", fl->epoch.schedule), LF_I("epoch", fl->epoch.epoch));
+	if (fl->revive.revived) LOG(queue_revived, LF_I("schedule", fl->epoch.schedule), LF_I("epoch", fl->epoch.epoch));
 	return FLOW_END;
 }
 
 static const struct flow_step REVIVE_STEPS[] = {
+	[REVIVE_BIRTH] = {"ask_birth", ask_birth, birth_known},
 	[REVIVE_EPOCH] = {"next_epoch", next_epoch, epoch_given},
 	[REVIVE_QUEUE] = {"revive_queue", revive_queue, queue_revived},
 };

@@ -6,10 +6,11 @@
 
 #include "runtime/flow.h"
 
-/* Redis lost or forgot a schedule's queue: the next epoch, above every one given before. */
+/* A schedule's queue begins, or Redis lost or forgot it: the epoch of that birth (port/queue_store.h), above every one
+ * given before; the same again for who asks with the same birth as the last. */
 struct queue_epoch_next {
 	struct port_call call;
-	int64_t schedule;
+	int64_t schedule, birth;
 	int64_t epoch; /* out: 0 the first time */
 };
 

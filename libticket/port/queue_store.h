@@ -16,6 +16,7 @@
  *   queue:pace:{S}    STRING  who was admitted in the last second
  *   queue:when:{S}    ZSET  times, score: the last number then; from which it is known how long people waited
  *   queue:lease:{S}   the daemon that admits, PX
+ *   queue:birth:{S}   "run_id:number" of a new life, from when somebody asks for it until it is revived
  *   queue:open        SET   of the schedules that admission must look at (no braces: not in the slot of any)
  * A user is in one of queue, place and pre at most (during a draw in queue and pre).
  *
@@ -23,9 +24,10 @@
  * `shift`, so that every deadline moves by it without being rewritten; until then the queue's time stands still too.
  * A clock that steps back is treated the same. What is told to clients is shifted back.
  *
- * After Redis lost or forgot (another run_id, or no meta at all) a script answers QUEUE_NEW_LIFE: the caller draws an
- * epoch from the database (queue_epoch, 0 at first) and calls `revive`; numbers then go on above epoch * 10^9, above
- * any issued before; those with a token come back by it, at their old number. What an old snapshot has stays as it is.
+ * After Redis lost or forgot (another run_id, or no head at all) a script answers QUEUE_NEW_LIFE: the caller asks for its
+ * `birth`, draws that birth's epoch from the database (queue_epoch, 0 at first) and calls `revive`; numbers then go on
+ * above epoch * 10^9, above any issued before; those with a token come back by it, at their old number. What an old
+ * snapshot has stays as it is. However many daemons do this at once, there is one birth, one epoch and one revival.
  * The epoch of a number is number / 10^9, so that a place always has the same token.
  *
  * Errors, ownership, thread as in port/seat_lock.h. A call that failed may have acted; every call may be repeated. */
@@ -153,9 +155,17 @@ struct queue_number_pre {
 	struct queue_rules rules;
 };
 
+/* A new life has a birth: the same number for all who ask before it is revived, of no other life before. */
+struct queue_birth {
+	struct port_call call;
+	int64_t schedule;
+	int64_t candidate; /* random, 1 .. 2^53 - 1 */
+	int64_t birth;	   /* out; 0: the queue lives, somebody was faster */
+};
 struct queue_revive {
 	struct port_call call;
-	int64_t schedule, epoch, number_seen; /* numbers go on above the larger of epoch * 10^9 and number_seen */
+	int64_t schedule, birth, epoch, number_seen; /* numbers go on above the larger of epoch * 10^9 and number_seen */
+	bool revived;								 /* out; false: that birth is over, nothing was done */
 };
 
 /* Schedules that admission must look at, <= `max` (any of them when there are more). */
@@ -177,6 +187,7 @@ struct queue_store {
 	void (*hear)(struct queue_store *, struct queue_hear *);
 	void (*scan_pre)(struct queue_store *, struct queue_scan_pre *);
 	void (*number_pre)(struct queue_store *, struct queue_number_pre *);
+	void (*birth)(struct queue_store *, struct queue_birth *);
 	void (*revive)(struct queue_store *, struct queue_revive *);
 	void (*open)(struct queue_store *, struct queue_open *);
 };

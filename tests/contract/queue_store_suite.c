@@ -36,6 +36,7 @@ static void ask(struct flow *f)
 	case CALL_HEAR: ASK(hear, queue_hear); break;
 	case CALL_SCAN: ASK(scan_pre, queue_scan_pre); break;
 	case CALL_NUMBER: ASK(number_pre, queue_number_pre); break;
+	case CALL_BIRTH: ASK(birth, queue_birth); break;
 	case CALL_REVIVE: ASK(revive, queue_revive); break;
 	case CALL_OPEN: ASK(open, queue_open); break;
 	}
@@ -118,10 +119,24 @@ struct queue_place room_status(struct queue_world *w, int64_t user)
 	return k.place;
 }
 
+static int64_t birth(struct queue_world *w, int64_t candidate)
+{
+	struct queue_birth k = {.schedule = w->schedule, .candidate = candidate};
+	well(w, CALL_BIRTH, &k.call);
+	return k.birth;
+}
+
+static bool revive(struct queue_world *w, int64_t birth, int64_t epoch, int64_t number_seen)
+{
+	struct queue_revive k = {.schedule = w->schedule, .birth = birth, .epoch = epoch, .number_seen = number_seen};
+	well(w, CALL_REVIVE, &k.call);
+	return k.revived;
+}
+
 void room_revive(struct queue_world *w, int64_t epoch, int64_t number_seen)
 {
-	struct queue_revive k = {.schedule = w->schedule, .epoch = epoch, .number_seen = number_seen};
-	well(w, CALL_REVIVE, &k.call);
+	int64_t born = birth(w, 9007199254740991);
+	if (born) assert_true(revive(w, born, epoch, number_seen));
 }
 
 static void leave_with(struct queue_world *w, int64_t user, int64_t number, bool expire)
@@ -988,6 +1003,33 @@ static void a_schedule_never_used_wants_an_epoch(void **state)
 	assert_int_equal(room_enter(w, BERT).number, 2);
 }
 
+static void daemons_that_meet_a_new_queue_at_once_give_it_one_life(void **state)
+{
+	struct queue_world *w = unused(state);
+	assert_int_equal(birth(w, 11), 11);
+	assert_int_equal(birth(w, 12), 11);
+	assert_false(revive(w, 12, 5, 0)); /* of another life, gone before it lived */
+	assert_true(revive(w, 11, 0, 0));
+	assert_int_equal(room_enter(w, ANNA).number, 1);
+	assert_false(revive(w, 11, 0, 0));
+	assert_int_equal(birth(w, 13), 0); /* it lives */
+	assert_int_equal(room_enter(w, BERT).number, 2);
+}
+
+static void every_new_life_is_another_birth(void **state)
+{
+	struct queue_world *w = unused(state);
+	assert_int_equal(birth(w, 11), 11);
+	w->lose(w); /* before it was revived */
+	assert_int_equal(birth(w, 12), 12);
+	assert_false(revive(w, 11, 0, 0));
+	assert_true(revive(w, 12, 1, 0));
+	w->restart(w);
+	assert_int_equal(birth(w, 13), 13);
+	assert_true(revive(w, 13, 2, 0));
+	assert_int_equal(room_enter(w, ANNA).number, 2 * (int64_t)QUEUE_EPOCH_NUMBERS + 1);
+}
+
 static void lost_places_come_back_by_their_tokens(void **state)
 {
 	const int64_t epoch = QUEUE_EPOCH_NUMBERS;
@@ -1076,10 +1118,11 @@ static void numbers_go_on_above_what_was_seen(void **state)
 	struct queue_world *w = unused(state);
 	room_revive(w, 1, 5000000000);
 	assert_int_equal(room_enter(w, ANNA).number, 5000000001);
-	room_revive(w, 2, 6000000000); /* somebody saw a token that is later still */
-	assert_int_equal(room_enter(w, BERT).number, 6000000001);
 	assert_int_equal(room_enter_with(w, CLEO, 7000000000).number, 7000000000);
 	assert_int_equal(room_enter(w, DORA).number, 7000000001);
+	w->restart(w);
+	room_revive(w, 1, 0);
+	assert_int_equal(room_enter(w, BERT).number, 7000000002);
 }
 
 static void early_users_survive_a_restart(void **state)
@@ -1246,6 +1289,8 @@ int queue_store_suite(const char *name, CMFixtureFunction setup, CMFixtureFuncti
 		cmocka_unit_test(a_draw_without_anybody_is_due_too),
 		cmocka_unit_test(a_draw_begun_again_comes_to_the_same),
 		cmocka_unit_test(a_schedule_never_used_wants_an_epoch),
+		cmocka_unit_test(daemons_that_meet_a_new_queue_at_once_give_it_one_life),
+		cmocka_unit_test(every_new_life_is_another_birth),
 		cmocka_unit_test(lost_places_come_back_by_their_tokens),
 		cmocka_unit_test(a_token_brings_a_place_back_once),
 		cmocka_unit_test(a_token_of_this_life_brings_nothing_back),

@@ -35,6 +35,7 @@ enum queue_call {
 	CALL_HEAR,
 	CALL_SCAN,
 	CALL_NUMBER,
+	CALL_BIRTH,
 	CALL_REVIVE,
 	CALL_OPEN
 };

@@ -52,9 +52,9 @@ static void wait_for(struct books_world *w, struct asker *a)
 
 /* --- epochs --- */
 
-static int64_t next_epoch(struct books_world *w, int64_t schedule)
+static int64_t next_epoch(struct books_world *w, int64_t schedule, int64_t birth)
 {
-	struct queue_epoch_next e = {.schedule = schedule};
+	struct queue_epoch_next e = {.schedule = schedule, .birth = birth};
 	struct asker a;
 
 	asker_init(&a, &e.call);
@@ -63,32 +63,55 @@ static int64_t next_epoch(struct books_world *w, int64_t schedule)
 	return e.epoch;
 }
 
-static void epochs_rise_from_0_for_each_schedule(void **state)
+static void epochs_rise_from_0_with_each_birth_of_a_schedule(void **state)
 {
 	struct books_world *w = *state;
 
-	assert_int_equal(next_epoch(w, 1), 0);
-	assert_int_equal(next_epoch(w, 1), 1);
-	assert_int_equal(next_epoch(w, 2), 0);
-	assert_int_equal(next_epoch(w, 1), 2);
+	assert_int_equal(next_epoch(w, 1, 700), 0);
+	assert_int_equal(next_epoch(w, 1, 700), 0);
+	assert_int_equal(next_epoch(w, 1, 300), 1);
+	assert_int_equal(next_epoch(w, 1, 300), 1);
+	assert_int_equal(next_epoch(w, 2, 300), 0);
+	assert_int_equal(next_epoch(w, 1, 700), 2); /* whoever still asks for an earlier one gets what nobody had */
 }
 
-static void epochs_asked_for_at_the_same_moment_differ(void **state)
+static void an_epoch_from_before_births_were_noted_is_not_given_again(void **state)
 {
-	enum { MANY = 20 };
 	struct books_world *w = *state;
-	struct queue_epoch_next e[MANY];
-	struct asker a[MANY];
-	bool seen[MANY] = {false};
 
-	for (int i = 0; i < MANY; i++) {
-		e[i] = (struct queue_epoch_next){.schedule = 1};
+	pg_db_do(&db, "INSERT INTO queue_epoch (schedule_id, epoch) VALUES (1, 4)");
+	assert_int_equal(next_epoch(w, 1, 700), 5);
+}
+
+enum { AT_ONCE = 20 };
+static void ask_at_once(struct books_world *w, bool one_birth, struct queue_epoch_next e[AT_ONCE])
+{
+	struct asker a[AT_ONCE];
+
+	for (int i = 0; i < AT_ONCE; i++) {
+		e[i] = (struct queue_epoch_next){.schedule = 1, .birth = one_birth ? 700 : 700 + i};
 		asker_init(&a[i], &e[i].call);
 		w->books.port.epoch(&w->books.port, &e[i]);
 	}
-	for (int i = 0; i < MANY; i++) {
-		wait_for(w, &a[i]);
-		assert_in_range(e[i].epoch, 0, MANY - 1);
+	for (int i = 0; i < AT_ONCE; i++) wait_for(w, &a[i]);
+}
+
+static void one_birth_has_one_epoch_however_many_ask_at_once(void **state)
+{
+	struct queue_epoch_next e[AT_ONCE];
+
+	ask_at_once(*state, true, e);
+	for (int i = 0; i < AT_ONCE; i++) assert_int_equal(e[i].epoch, 0);
+}
+
+static void epochs_of_births_at_the_same_moment_differ(void **state)
+{
+	struct queue_epoch_next e[AT_ONCE];
+	bool seen[AT_ONCE] = {false};
+
+	ask_at_once(*state, false, e);
+	for (int i = 0; i < AT_ONCE; i++) {
+		assert_in_range(e[i].epoch, 0, AT_ONCE - 1);
 		assert_false(seen[e[i].epoch]);
 		seen[e[i].epoch] = true;
 	}
@@ -98,9 +121,9 @@ static void an_epoch_outlives_its_schedule(void **state)
 {
 	struct books_world *w = *state;
 
-	next_epoch(w, 3);
+	next_epoch(w, 3, 700);
 	pg_db_do(&db, "DELETE FROM schedule WHERE id = 3");
-	assert_int_equal(next_epoch(w, 3), 1);
+	assert_int_equal(next_epoch(w, 3, 701), 1);
 }
 
 /* --- settings --- */
@@ -288,8 +311,10 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, open_world, close_world)
 	const struct CMUnitTest tests[] = {
-		TEST(epochs_rise_from_0_for_each_schedule),
-		TEST(epochs_asked_for_at_the_same_moment_differ),
+		TEST(epochs_rise_from_0_with_each_birth_of_a_schedule),
+		TEST(an_epoch_from_before_births_were_noted_is_not_given_again),
+		TEST(one_birth_has_one_epoch_however_many_ask_at_once),
+		TEST(epochs_of_births_at_the_same_moment_differ),
 		TEST(an_epoch_outlives_its_schedule),
 		TEST(settings_are_kept_and_come_in_the_order_asked_for),
 		TEST(a_schedule_that_is_not_there_cannot_be_steered),

@@ -30,9 +30,12 @@ static bool fails(struct fake_queue_books *f, enum fake_books_call which, struct
 static void epoch(struct queue_books *b, struct queue_epoch_next *e)
 {
 	struct fake_queue_books *f = fake_of(b);
+	struct fake_book *k = fake_book_of(f, e->schedule);
 
 	if (fails(f, FAKE_EPOCH, &e->call)) return;
-	e->epoch = fake_book_of(f, e->schedule)->epochs++;
+	if (k->epochs == 0 || k->birth != e->birth) k->epochs++;
+	k->birth = e->birth;
+	e->epoch = k->epochs - 1;
 	fake_desk_answer(&f->desk, &e->call, TK_NONE);
 }
 

@@ -9,8 +9,8 @@
 enum fake_books_call { FAKE_EPOCH, FAKE_SETTINGS, FAKE_PUT, FAKE_SOLD_OUT, FAKE_DRAW, FAKE_DRAWN, FAKE_BOOKS_CALLS };
 enum { FAKE_BOOKS = 16 };
 
-struct fake_book {			  /* of a schedule */
-	int64_t schedule, epochs; /* epochs given */
+struct fake_book {					 /* of a schedule */
+	int64_t schedule, epochs, birth; /* epochs given, the birth that the last one was for */
 	struct queue_setting setting;
 	bool sold_out, has_seed;
 	uint8_t seed[QUEUE_SEED];

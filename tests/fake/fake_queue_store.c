@@ -25,7 +25,9 @@ struct fake_span {
 
 struct fake_line {
 	int64_t schedule;
-	uint32_t life; /* it was last alive under; 0: never */
+	uint32_t life;	  /* it was last alive under; 0: never */
+	uint32_t born_in; /* the life that `birth` is of */
+	int64_t birth;	  /* 0: none under way */
 	struct fake_place *places;
 	struct fake_early *early;
 	struct fake_span *window, *turned, *samples; /* {when, how many}; {low, high}; {when, number} */
@@ -440,7 +442,7 @@ static void do_hear(struct fake_queue_store *f, struct port_call *c)
 	}
 }
 
-/* --- the draw, revive, open --- */
+/* --- the draw, birth, revive, open --- */
 
 static void do_scan(struct fake_queue_store *f, struct port_call *c)
 {
@@ -473,14 +475,26 @@ static void do_number(struct fake_queue_store *f, struct port_call *c)
 	if (k->finish) l->frozen = l->early_count = 0;
 }
 
+static void do_birth(struct fake_queue_store *f, struct port_call *c)
+{
+	CALL_ON_LINE(queue_birth);
+	k->birth = 0;
+	if (l->life == f->life) return;
+	if (!l->birth || l->born_in != f->life) l->birth = k->candidate;
+	l->born_in = f->life;
+	k->birth = l->birth;
+}
+
 static void do_revive(struct fake_queue_store *f, struct port_call *c)
 {
 	CALL_ON_LINE(queue_revive);
+	k->revived = l->birth && l->birth == k->birth && l->born_in == f->life;
+	if (!k->revived) return;
+	l->birth = 0;
 	int64_t above = k->epoch * QUEUE_EPOCH_NUMBERS;
 	if (k->number_seen > above) above = k->number_seen;
 	if (l->seq > above) above = l->seq;
 	l->seq = above;
-	if (l->life == f->life) return;
 	if (l->serving > l->base) APPEND(l->turned, l->turned_count, (struct fake_span){l->base, l->serving});
 	l->base = above;
 	l->life = f->life;
@@ -643,6 +657,7 @@ PORT(slice, queue_slice, FAKE_SLICE)
 PORT(hear, queue_hear, FAKE_HEAR)
 PORT(scan, queue_scan_pre, FAKE_SCAN)
 PORT(number, queue_number_pre, FAKE_NUMBER)
+PORT(birth, queue_birth, FAKE_BIRTH)
 PORT(revive, queue_revive, FAKE_REVIVE)
 PORT(open, queue_open, FAKE_OPEN)
 
@@ -660,6 +675,7 @@ void fake_queue_store_init(struct fake_queue_store *f, struct loop *l)
 			.hear = hear,
 			.scan_pre = scan,
 			.number_pre = number,
+			.birth = birth,
 			.revive = revive,
 			.open = open},
 		.loop = l,

@@ -24,6 +24,7 @@ static void bind_ids(struct pg_args *a, const int64_t *ids, unsigned count)
 static void epoch_bind(struct pg_args *a, const struct port_call *c)
 {
 	pg_i64(a, ASKED(queue_epoch_next, c)->schedule);
+	pg_i64(a, ASKED(queue_epoch_next, c)->birth);
 }
 
 static void epoch_row(struct port_call *c, const struct pg_row *row)
@@ -35,8 +36,8 @@ static void epoch_row(struct port_call *c, const struct pg_row *row)
 static const struct pg_query EPOCH = {
 	.stmt = STMT_QUEUE_EPOCH_NEXT,
 	.lane = PG_SLOW,
-	.params = 1,
-	.types = {PG_I64},
+	.params = 2,
+	.types = {PG_I64, PG_I64},
 	.bind = epoch_bind,
 	.row = epoch_row,
 };

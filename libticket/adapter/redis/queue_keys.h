@@ -36,6 +36,10 @@ static inline void key_pre(struct redis_args *a, int64_t schedule)
 {
 	redis_arg_key(a, "queue:pre:{", schedule, "}");
 }
+static inline void key_birth(struct redis_args *a, int64_t schedule)
+{
+	redis_arg_key(a, "queue:birth:{", schedule, "}");
+}
 static inline void key_lease(struct redis_args *a, int64_t schedule)
 {
 	redis_arg_key(a, "queue:lease:{", schedule, "}");

@@ -450,7 +450,32 @@ static void number_pre(struct queue_store *s, struct queue_number_pre *k)
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
-/* --- revive, open --- */
+/* --- birth, revive, open --- */
+
+static void bind_birth(struct redis_args *a, struct port_call *c)
+{
+	const struct queue_birth *k = container_of(c, struct queue_birth, call);
+	key_head(a, k->schedule);
+	key_birth(a, k->schedule);
+	redis_arg_run(a);
+	redis_arg_int(a, k->candidate);
+}
+
+static void birth_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
+{
+	struct queue_birth *k = container_of(c, struct queue_birth, call);
+	k->birth = tk_failed(err) ? 0 : number_in(reply);
+	if (k->birth < 0) err = ODD_REPLY;
+	port_answer(c, err);
+}
+
+static void birth(struct queue_store *s, struct queue_birth *k)
+{
+	static const struct redis_op OP = {
+		.script = SCRIPT_QUEUE_BIRTH, .keys = 2, .bind = bind_birth, .replied = birth_replied};
+	assert(k->candidate > 0);
+	redis_call(redis_of(s), &OP, &k->call);
+}
 
 static void bind_revive(struct redis_args *a, struct port_call *c)
 {
@@ -459,14 +484,23 @@ static void bind_revive(struct redis_args *a, struct port_call *c)
 	key_head(a, k->schedule);
 	key_seq(a, k->schedule);
 	key_meta(a, k->schedule);
+	key_birth(a, k->schedule);
 	redis_arg_run(a);
 	redis_arg_int(a, above > k->number_seen ? above : k->number_seen);
+	redis_arg_int(a, k->birth);
+}
+
+static void revive_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
+{
+	struct queue_revive *k = container_of(c, struct queue_revive, call);
+	k->revived = !tk_failed(err) && is_int(reply, 1);
+	port_answer(c, err);
 }
 
 static void revive(struct queue_store *s, struct queue_revive *k)
 {
 	static const struct redis_op OP = {
-		.script = SCRIPT_QUEUE_REVIVE, .keys = 3, .bind = bind_revive, .replied = just_answer};
+		.script = SCRIPT_QUEUE_REVIVE, .keys = 4, .bind = bind_revive, .replied = revive_replied};
 	assert(k->epoch >= 0 && k->number_seen >= 0);
 	redis_call(redis_of(s), &OP, &k->call);
 }
@@ -509,6 +543,7 @@ void redis_queue_store_init(struct redis_queue_store *s, struct redis *r)
 			.hear = hear,
 			.scan_pre = scan_pre,
 			.number_pre = number_pre,
+			.birth = birth,
 			.revive = revive,
 			.open = open_schedules},
 		.redis = r,
