@@ -76,7 +76,7 @@ static void the_nth_call_fails_and_does_nothing(void **state)
 	struct queue_world *w = *state;
 	w->schedule = 1;
 	room_revive(w, 0, 0);
-	of(w)->fake.fault[FAKE_ENTER] = (struct fake_queue_fault){.countdown = 2, .err = TK_ERR(TK_UNAVAILABLE, "test")};
+	of(w)->fake.fault[FAKE_ENTER] = (struct fake_fault){.countdown = 2, .err = TK_ERR(TK_UNAVAILABLE, "test")};
 	assert_int_equal(enter(w, 7).kind, TK_OK);
 	assert_int_equal(enter(w, 8).kind, TK_UNAVAILABLE);
 	assert_int_equal(room_verdict(w, 8), QUEUE_NO_PLACE);
@@ -88,7 +88,7 @@ static void a_reply_can_be_lost_after_acting(void **state)
 {
 	struct queue_world *w = *state;
 	of(w)->fake.fault[FAKE_ENTER] =
-		(struct fake_queue_fault){.countdown = 1, .err = TK_ERR(TK_UNAVAILABLE, "test"), .after_acting = true};
+		(struct fake_fault){.countdown = 1, .err = TK_ERR(TK_UNAVAILABLE, "test"), .after_acting = true};
 	assert_int_equal(enter(w, 9).kind, TK_UNAVAILABLE);
 	assert_int_equal(room_verdict(w, 9), QUEUE_PLACED);
 }

@@ -85,7 +85,7 @@ static void the_nth_call_fails_and_does_nothing(void **state)
 	struct seat_world *w = *state;
 	struct seat_no a1 = suite_seat("A-1");
 	fake_seat_lock_load(&of(w)->fake, w->schedule);
-	of(w)->fake.fault[FAKE_HOLD] = (struct fake_seat_fault){.countdown = 2, .err = TK_ERR(TK_UNAVAILABLE, "test")};
+	of(w)->fake.fault[FAKE_HOLD] = (struct fake_fault){.countdown = 2, .err = TK_ERR(TK_UNAVAILABLE, "test")};
 	struct seat_no a2 = suite_seat("A-2");
 	assert_int_equal(hold(w, &a1).kind, TK_OK);
 	assert_int_equal(hold(w, &a2).kind, TK_UNAVAILABLE);
@@ -100,7 +100,7 @@ static void a_reply_can_be_lost_after_acting(void **state)
 	struct seat_no b1 = suite_seat("B-1");
 	fake_seat_lock_load(&of(w)->fake, w->schedule);
 	of(w)->fake.fault[FAKE_HOLD] =
-		(struct fake_seat_fault){.countdown = 1, .err = TK_ERR(TK_UNAVAILABLE, "test"), .after_acting = true};
+		(struct fake_fault){.countdown = 1, .err = TK_ERR(TK_UNAVAILABLE, "test"), .after_acting = true};
 	assert_int_equal(hold(w, &b1).kind, TK_UNAVAILABLE);
 	assert_int_equal(left_ms(w, &b1), 1000);
 }

@@ -41,18 +41,22 @@ void fake_desk_init(struct fake_desk *d, struct loop *l)
 {
 	*d = (struct fake_desk){.hook.before_sleep = deliver, .loop = l};
 	d->tail = &d->answers;
-	hook_add(l, &d->hook);
+	if (l) hook_add(l, &d->hook);
 }
 
 void fake_desk_finish(struct fake_desk *d)
 {
 	d->held = false;
 	while (deliver(&d->hook)) continue;
-	hook_remove(d->loop, &d->hook);
+	if (d->loop) hook_remove(d->loop, &d->hook);
 }
 
 void fake_desk_answer(struct fake_desk *d, struct port_call *c, struct tk_err err)
 {
+	if (!d->loop) {
+		port_answer(c, err);
+		return;
+	}
 	struct fake_desk_answer *a = mem_must(calloc(1, sizeof *a));
 
 	*a = (struct fake_desk_answer){.call = c, .err = err};

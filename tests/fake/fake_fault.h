@@ -17,8 +17,8 @@ bool fake_fault_hits(struct fake_fault *f);
 
 struct fake_desk {
 	struct hook hook;
-	struct loop *loop;
-	bool held; /* answers wait for the test */
+	struct loop *loop; /* NULL: answers come at once, inside the call */
+	bool held;		   /* answers wait for the test */
 	struct fake_desk_answer *answers, **tail;
 };
 void fake_desk_init(struct fake_desk *d, struct loop *l);

@@ -185,48 +185,14 @@ static void freeze(struct fake_line *l)
 
 /* --- answers and faults --- */
 
-struct fake_queue_answer {
-	struct fake_queue_answer *next;
-	struct port_call *call;
-	struct tk_err err;
-};
-
-static void answer(struct fake_queue_store *f, struct port_call *c, struct tk_err err)
-{
-	if (!f->loop) {
-		port_answer(c, err);
-		return;
-	}
-	struct fake_queue_answer *a = mem_must(malloc(sizeof *a));
-	*a = (struct fake_queue_answer){.call = c, .err = err};
-	*f->answers_tail = a;
-	f->answers_tail = &a->next;
-}
-
-static bool deliver(struct hook *h)
-{
-	struct fake_queue_store *f = container_of(h, struct fake_queue_store, hook);
-	struct fake_queue_answer *all = f->answers;
-	f->answers = NULL;
-	f->answers_tail = &f->answers;
-	bool any = all != NULL;
-	while (all) {
-		struct fake_queue_answer *a = all;
-		all = a->next;
-		port_answer(a->call, a->err);
-		free(a);
-	}
-	return any;
-}
-
 static void act(struct fake_queue_store *f, enum fake_queue_call which, struct port_call *c,
 	void (*doing)(struct fake_queue_store *, struct port_call *))
 {
-	struct fake_queue_fault *fault = &f->fault[which];
-	bool fails = fault->countdown > 0 && --fault->countdown == 0;
+	struct fake_fault *fault = &f->fault[which];
+	bool fails = fake_fault_hits(fault);
 	f->calls[which]++;
 	if (!fails || fault->after_acting) doing(f, c);
-	answer(f, c, fails ? fault->err : TK_NONE);
+	fake_desk_answer(&f->desk, c, fails ? fault->err : TK_NONE);
 }
 
 #define CALL(type) struct type *k = container_of(c, struct type, call)
@@ -678,13 +644,10 @@ void fake_queue_store_init(struct fake_queue_store *f, struct loop *l)
 			.birth = birth,
 			.revive = revive,
 			.open = open},
-		.loop = l,
 		.life = 1,
 		.now_ms = 1700000000000,
-		.hook.before_sleep = deliver,
 	};
-	f->answers_tail = &f->answers;
-	if (l) hook_add(l, &f->hook);
+	fake_desk_init(&f->desk, l);
 }
 
 void fake_queue_store_lose(struct fake_queue_store *f)
@@ -702,10 +665,6 @@ void fake_queue_store_restart(struct fake_queue_store *f)
 
 void fake_queue_store_finish(struct fake_queue_store *f)
 {
-	if (f->loop) {
-		while (deliver(&f->hook)) {
-		}
-		hook_remove(f->loop, &f->hook);
-	}
+	fake_desk_finish(&f->desk);
 	fake_queue_store_lose(f);
 }

@@ -1,14 +1,14 @@
 /* fake_queue_store: the port queue_store in memory, with the verdicts of the one on Redis (contract/queue_store_suite
  * holds both to them), a clock that the test moves, and faults that are fields:
  *
- *     f.fault[FAKE_ENTER] = (struct fake_queue_fault){.countdown = 2, .err = TK_ERR(TK_UNAVAILABLE, "test")};
+ *     f.fault[FAKE_ENTER] = (struct fake_fault){.countdown = 2, .err = TK_ERR(TK_UNAVAILABLE, "test")};
  *
  * fails the second entry from now; with `after_acting` the place is there and only its answer is lost. */
 #ifndef TK_FAKE_QUEUE_STORE_H
 #define TK_FAKE_QUEUE_STORE_H
 
+#include "fake/fake_fault.h"
 #include "port/queue_store.h"
-#include "runtime/loop.h"
 
 enum fake_queue_call {
 	FAKE_ENTER,
@@ -27,26 +27,18 @@ enum fake_queue_call {
 	FAKE_OPEN,
 	FAKE_QUEUE_CALLS
 };
-struct fake_queue_fault {
-	int countdown; /* 1: the next call; 0: none */
-	struct tk_err err;
-	bool after_acting;
-};
 struct fake_line; /* a schedule */
-struct fake_queue_answer;
 
 struct fake_queue_store {
 	struct queue_store port;
-	struct loop *loop; /* answers come on its next turn; NULL: at once, inside the call */
+	struct fake_desk desk;
 	int64_t now_ms;
 	uint32_t life;
-	struct fake_queue_fault fault[FAKE_QUEUE_CALLS];
+	struct fake_fault fault[FAKE_QUEUE_CALLS];
 	unsigned calls[FAKE_QUEUE_CALLS]; /* how many there were */
 
 	struct fake_line **lines;
 	unsigned line_count;
-	struct fake_queue_answer *answers, **answers_tail;
-	struct hook hook;
 };
 void fake_queue_store_init(struct fake_queue_store *f, struct loop *l); /* nothing is revived */
 void fake_queue_store_finish(struct fake_queue_store *f);

@@ -72,54 +72,19 @@ static bool is_loaded(const struct fake_seat_lock *f, int64_t schedule)
 
 /* --- answers and faults --- */
 
-struct fake_answer {
-	struct fake_answer *next;
-	struct port_call *call;
-	struct tk_err err;
-};
-
-static void answer(struct fake_seat_lock *f, struct port_call *c, struct tk_err err)
-{
-	if (!f->loop) {
-		port_answer(c, err);
-		return;
-	}
-	struct fake_answer *a = malloc(sizeof *a);
-	if (!a) abort();
-	*a = (struct fake_answer){.call = c, .err = err};
-	*f->answers_tail = a;
-	f->answers_tail = &a->next;
-}
-
-static bool deliver(struct hook *h)
-{
-	struct fake_seat_lock *f = container_of(h, struct fake_seat_lock, hook);
-	struct fake_answer *all = f->answers;
-	f->answers = NULL;
-	f->answers_tail = &f->answers;
-	bool any = all != NULL;
-	while (all) {
-		struct fake_answer *a = all;
-		all = a->next;
-		port_answer(a->call, a->err);
-		free(a);
-	}
-	return any;
-}
-
 /* Does what is asked unless a fault says otherwise, and answers. */
 static void act(struct fake_seat_lock *f, enum fake_seat_call which, struct port_call *c,
 	struct tk_err (*doing)(struct fake_seat_lock *, struct port_call *))
 {
-	struct fake_seat_fault *fault = &f->fault[which];
-	bool fails = fault->countdown > 0 && --fault->countdown == 0;
+	struct fake_fault *fault = &f->fault[which];
+	bool fails = fake_fault_hits(fault);
 	f->calls[which]++;
 	if (fails && !fault->after_acting) {
-		answer(f, c, fault->err);
+		fake_desk_answer(&f->desk, c, fault->err);
 		return;
 	}
 	struct tk_err err = doing(f, c);
-	answer(f, c, fails ? fault->err : err);
+	fake_desk_answer(&f->desk, c, fails ? fault->err : err);
 }
 
 /* --- hold --- */
@@ -392,22 +357,15 @@ void fake_seat_lock_init(struct fake_seat_lock *f, struct loop *l)
 			.apply = apply,
 			.read = read_all,
 			.life = life},
-		.loop = l,
 		.life = 1,
 		.now_ms = 1700000000000,
-		.hook.before_sleep = deliver,
 	};
-	f->answers_tail = &f->answers;
-	if (l) hook_add(l, &f->hook);
+	fake_desk_init(&f->desk, l);
 }
 
 void fake_seat_lock_finish(struct fake_seat_lock *f)
 {
-	if (f->loop) {
-		while (deliver(&f->hook)) {
-		}
-		hook_remove(f->loop, &f->hook);
-	}
+	fake_desk_finish(&f->desk);
 	free(f->locks);
 	free(f->states);
 	free(f->loaded);

@@ -1,22 +1,16 @@
 /* fake_seat_lock: the port seat_lock in memory, with the verdicts of the one on Redis (contract/seat_lock_suite holds
  * both to them), a clock that the test moves, and faults that are fields.
  *
- *     f.fault[FAKE_HOLD] = (struct fake_seat_fault){.countdown = 2, .err = TK_ERR(TK_UNAVAILABLE, "test")};
+ *     f.fault[FAKE_HOLD] = (struct fake_fault){.countdown = 2, .err = TK_ERR(TK_UNAVAILABLE, "test")};
  *
  * fails the second hold from now; with `after_acting` the hold is taken and only its answer is lost. */
 #ifndef TK_FAKE_SEAT_LOCK_H
 #define TK_FAKE_SEAT_LOCK_H
 
+#include "fake/fake_fault.h"
 #include "port/seat_lock.h"
-#include "runtime/loop.h"
 
 enum fake_seat_call { FAKE_HOLD, FAKE_CLAIM, FAKE_RELEASE, FAKE_HOLDS, FAKE_APPLY, FAKE_READ, FAKE_SEAT_CALLS };
-
-struct fake_seat_fault {
-	int countdown; /* 1: the next call; 0: none */
-	struct tk_err err;
-	bool after_acting;
-};
 
 struct fake_lock {						/* a lock key */
 	int64_t schedule, user, expires_ms; /* INT64_MAX: set by hand without an end */
@@ -29,13 +23,12 @@ struct fake_state { /* a field of the copy */
 	struct seat_no seat;
 	enum seat_claim_kind kind;
 };
-struct fake_answer;
 
 struct fake_seat_lock {
 	struct seat_lock port;
-	struct loop *loop; /* answers come on its next turn; NULL: at once, inside the call */
+	struct fake_desk desk;
 	int64_t now_ms;
-	struct fake_seat_fault fault[FAKE_SEAT_CALLS];
+	struct fake_fault fault[FAKE_SEAT_CALLS];
 	unsigned calls[FAKE_SEAT_CALLS]; /* how many there were */
 	uint32_t life;
 	int64_t admitted; /* the number of the place that passes a gate; 0: none */
@@ -46,8 +39,6 @@ struct fake_seat_lock {
 	unsigned state_count;
 	int64_t *loaded; /* schedules */
 	unsigned loaded_count;
-	struct fake_answer *answers, **answers_tail;
-	struct hook hook;
 };
 void fake_seat_lock_init(struct fake_seat_lock *f, struct loop *l); /* no schedule is loaded */
 void fake_seat_lock_finish(struct fake_seat_lock *f);

@@ -153,8 +153,8 @@ static void redis_away_for_a_while_costs_nobody_a_place(void **state)
 	hall_begin(h);
 	hall_enter(h, TOM);
 	for (int i = 0; i < 5; i++) {
-		h->w.queue.fault[FAKE_OPEN] = (struct fake_queue_fault){.countdown = 1, .err = AWAY};
-		h->w.queue.fault[FAKE_TICK] = (struct fake_queue_fault){.countdown = 2, .err = AWAY};
+		h->w.queue.fault[FAKE_OPEN] = (struct fake_fault){.countdown = 1, .err = AWAY};
+		h->w.queue.fault[FAKE_TICK] = (struct fake_fault){.countdown = 2, .err = AWAY};
 		hall_turn_for(h, 150);
 	}
 	assert_true(becomes(h, TOM, QUEUE_ACTIVE, 1500));
@@ -408,9 +408,9 @@ static void streams_survive_redis_being_away(void **state)
 	enter_all(h);
 	l = listen(h, HALL_OPEN, BOB);
 	for (int i = 0; i < 3; i++) {
-		h->w.queue.fault[FAKE_LOOK] = (struct fake_queue_fault){.countdown = 1, .err = AWAY};
-		h->w.queue.fault[FAKE_SLICE] = (struct fake_queue_fault){.countdown = 1, .err = AWAY};
-		h->w.queue.fault[FAKE_HEAR] = (struct fake_queue_fault){.countdown = 1, .err = AWAY};
+		h->w.queue.fault[FAKE_LOOK] = (struct fake_fault){.countdown = 1, .err = AWAY};
+		h->w.queue.fault[FAKE_SLICE] = (struct fake_fault){.countdown = 1, .err = AWAY};
+		h->w.queue.fault[FAKE_HEAR] = (struct fake_fault){.countdown = 1, .err = AWAY};
 		hall_turn_for(h, 500);
 	}
 	assert_int_equal(l->watch.place.status, QUEUE_WAITING);

@@ -242,7 +242,7 @@ static void a_hold_fails_while_redis_is_away_and_works_when_it_is_back(void **st
 {
 	struct shop *s = *state;
 
-	s->w.seats.fault[FAKE_HOLD] = (struct fake_seat_fault){.countdown = 1, .err = AWAY};
+	s->w.seats.fault[FAKE_HOLD] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	assert_int_equal(hold(s, TOM, 1), HOLD_FAILED);
 	assert_int_equal(hold(s, TOM, 1), HELD_NEW);
 }
@@ -252,7 +252,7 @@ static void a_hold_whose_answer_was_lost_is_the_users_own_when_repeated(void **s
 	struct shop *s = *state;
 
 	assert_int_equal(hold(s, TOM, 9), HELD_NEW); /* loads the copy */
-	s->w.seats.fault[FAKE_HOLD] = (struct fake_seat_fault){.countdown = 1, .err = AWAY, .after_acting = true};
+	s->w.seats.fault[FAKE_HOLD] = (struct fake_fault){.countdown = 1, .err = AWAY, .after_acting = true};
 	assert_int_equal(hold(s, TOM, 1), HOLD_FAILED);
 	assert_int_equal(hold(s, TOM, 1), HELD_BEFORE);
 }
@@ -299,7 +299,7 @@ static void a_hold_that_outlived_its_failed_order_gets_a_new_one(void **state)
 	struct shop *s = *state;
 	struct uuid first = an_order(s, TOM, 1), second;
 
-	s->w.seats.fault[FAKE_RELEASE] = (struct fake_seat_fault){.countdown = 1, .err = AWAY};
+	s->w.seats.fault[FAKE_RELEASE] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	assert_int_equal(decline(s, first), FAILED_NOW_OR_BEFORE);
 	assert_true(is_held(s, 1));
 	assert_int_equal(ready_order(s, TOM, 1, &second), READIED);
@@ -354,7 +354,7 @@ static void kafka_and_redis_may_be_away_while_people_pay(void **state)
 	struct uuid order_no = an_order(s, TOM, 1);
 
 	s->events.refuse_in = 1;
-	s->w.seats.fault[FAKE_APPLY] = (struct fake_seat_fault){.countdown = 1, .err = AWAY};
+	s->w.seats.fault[FAKE_APPLY] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	assert_int_equal(pay(s, order_no, NULL), COMPLETED);
 	assert_true(after_payment_idle(s->services.after_payment));
 }
@@ -403,7 +403,7 @@ static void a_decline_that_could_not_free_the_seat_does_so_when_repeated(void **
 	struct shop *s = *state;
 	struct uuid first = an_order(s, TOM, 1), second;
 
-	s->w.seats.fault[FAKE_RELEASE] = (struct fake_seat_fault){.countdown = 1, .err = AWAY};
+	s->w.seats.fault[FAKE_RELEASE] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	assert_int_equal(decline(s, first), FAILED_NOW_OR_BEFORE);
 	assert_true(is_held(s, 1));
 	assert_int_equal(decline(s, first), FAILED_NOW_OR_BEFORE);

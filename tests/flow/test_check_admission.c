@@ -115,7 +115,7 @@ static void without_a_token_it_is_asked_for_unless_redis_is_away(void **state)
 	struct hall *h = *state;
 
 	assert_int_equal(hold(h, (struct wanted){.user = TOM, .seat = 1}), HOLD_NEEDS_TOKEN);
-	h->w.queue.fault[FAKE_VERIFY] = (struct fake_queue_fault){.countdown = 1, .err = AWAY};
+	h->w.queue.fault[FAKE_VERIFY] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	assert_int_equal(hold(h, (struct wanted){.user = TOM, .seat = 1}), HOLD_NO_QUEUE);
 }
 
@@ -340,7 +340,7 @@ static void another_redis_is_asked_before_the_hold(void **state)
 	hall_turn_for(h, 1500); /* admitted */
 	hall_token(h, HALL_OPEN, TOM, &v.call.place, token);
 	assert_int_equal(hold(h, (struct wanted){.user = TOM, .token = token, .seat = 1}), HELD_NEW);
-	h->w.queue.fault[FAKE_VERIFY] = (struct fake_queue_fault){.countdown = 1, .err = AWAY};
+	h->w.queue.fault[FAKE_VERIFY] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	assert_int_equal(hold(h, (struct wanted){.user = TOM, .token = token, .seat = 1}), HOLD_NO_QUEUE);
 	assert_int_equal(hold(h, (struct wanted){.user = ANN, .seat = 2}), HOLD_NEEDS_TOKEN);
 }

@@ -414,7 +414,7 @@ static void a_redelivery_makes_sure_of_what_follows(void **state)
 	struct payment_completed e = a_purchase(s);
 	/* The first time everything after the commit was lost. */
 	s->silent = true;
-	s->seats.fault[FAKE_APPLY] = (struct fake_seat_fault){.countdown = 1, .err = AWAY};
+	s->seats.fault[FAKE_APPLY] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	put(s, 0, &e);
 	event_batch_start(&s->batch, 1);
 	assert_false(run(s, 50));
@@ -457,7 +457,7 @@ static void redis_away_stops_no_batch_and_the_copy_is_mended_later(void **state)
 {
 	struct stage *s = *state;
 	struct payment_completed e = a_purchase(s);
-	s->seats.fault[FAKE_APPLY] = (struct fake_seat_fault){.countdown = 1, .err = AWAY};
+	s->seats.fault[FAKE_APPLY] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	decide(s, &e, 1);
 	assert_paid_once(s, &e);
 	assert_int_equal(s->lost_count, 1);

@@ -135,7 +135,7 @@ static void whatever_fails_the_draw_comes_to_the_same(void **state)
 	come_early(h);
 	hall_turn_for(h, 700);
 	for (size_t i = 0; i < sizeof STORE / sizeof *STORE; i++)
-		h->w.queue.fault[STORE[i]] = (struct fake_queue_fault){.countdown = 1, .err = AWAY, .after_acting = i == 1};
+		h->w.queue.fault[STORE[i]] = (struct fake_fault){.countdown = 1, .err = AWAY, .after_acting = i == 1};
 	h->w.books.fault[FAKE_DRAWN] = (struct fake_fault){.countdown = 1, .times = 2, .err = AWAY};
 	h->w.books.fault[FAKE_DRAW] = (struct fake_fault){.countdown = 1, .times = 2, .err = AWAY};
 	wait_for_the_draw(h);

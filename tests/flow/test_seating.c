@@ -327,7 +327,7 @@ static void a_map_that_cannot_be_confirmed_is_not_served(void **state)
 	turn_for(p, 20); /* that look asked for the next one */
 	assert_non_null(seating_map(p->seating[0], SHOW));
 	turn_for(p, 1000);
-	p->w.seats.fault[FAKE_READ] = (struct fake_seat_fault){.countdown = 1, .err = AWAY};
+	p->w.seats.fault[FAKE_READ] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	come(p, &v, 0, SHOW, NEED_MAP);
 	wait_for(p, &v);
 	assert_int_equal(v.err.kind, TK_UNAVAILABLE);
@@ -343,7 +343,7 @@ static void a_load_that_fails_is_unavailable_and_tried_again(void **state)
 	come(p, &v, 0, SHOW, NEED_RELOAD);
 	wait_for(p, &v);
 	assert_int_equal(v.err.kind, TK_UNAVAILABLE);
-	p->w.seats.fault[FAKE_APPLY] = (struct fake_seat_fault){.countdown = 1, .err = {TK_UNCERTAIN, "test", "lost"}};
+	p->w.seats.fault[FAKE_APPLY] = (struct fake_fault){.countdown = 1, .err = {TK_UNCERTAIN, "test", "lost"}};
 	come(p, &v, 0, SHOW, NEED_RELOAD);
 	wait_for(p, &v);
 	assert_int_equal(v.err.kind, TK_UNAVAILABLE);
@@ -461,7 +461,7 @@ static void a_change_that_redis_missed_is_mended(void **state)
 	fake_catalogue_claim(&p->w.catalogue, SHOW, 5, CLAIM_SOLD, 9, 4);
 	assert_int_equal(status_of(p, 0, 5), SEAT_AVAILABLE);
 	job_start(p->w.backstage->job[JOB_MEND]);
-	p->w.seats.fault[FAKE_APPLY] = (struct fake_seat_fault){.countdown = 1, .err = AWAY};
+	p->w.seats.fault[FAKE_APPLY] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	seating_mend(p->seating[1], SHOW);
 	turn_for(p, 3500); /* the first try fails, the mark stays */
 	assert_int_equal(p->w.seats.calls[FAKE_APPLY], 2);

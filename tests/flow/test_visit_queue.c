@@ -149,10 +149,10 @@ static void redis_away_is_a_failure_and_no_place(void **state)
 	struct hall *h = *state;
 
 	hall_enter(h, ANN);
-	h->w.queue.fault[FAKE_ENTER] = (struct fake_queue_fault){.countdown = 1, .err = AWAY};
+	h->w.queue.fault[FAKE_ENTER] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	assert_int_equal(hall_enter(h, TOM).outcome, VISIT_FAILED);
 	assert_int_equal(hall_enter(h, TOM).call.place.number, 2);
-	h->w.queue.fault[FAKE_STATUS] = (struct fake_queue_fault){.countdown = 1, .err = AWAY};
+	h->w.queue.fault[FAKE_STATUS] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	assert_int_equal(hall_visit(h, HALL_OPEN, TOM, false, NULL).outcome, VISIT_FAILED);
 }
 
@@ -161,7 +161,7 @@ static void an_entry_whose_answer_was_lost_is_repeated_with_one_effect(void **st
 	struct hall *h = *state;
 
 	hall_enter(h, ANN);
-	h->w.queue.fault[FAKE_ENTER] = (struct fake_queue_fault){.countdown = 1, .err = AWAY, .after_acting = true};
+	h->w.queue.fault[FAKE_ENTER] = (struct fake_fault){.countdown = 1, .err = AWAY, .after_acting = true};
 	assert_int_equal(hall_enter(h, TOM).outcome, VISIT_FAILED);
 	assert_int_equal(hall_enter(h, TOM).call.place.number, 2);
 	assert_int_equal(hall_enter(h, TOM).call.place.total, 2);
