@@ -398,6 +398,174 @@ static void what_the_database_took_is_refused_to_everybody(void **state)
 	assert_int_equal(h.culprit, 1);
 }
 
+/* --- holds at the same moment: as if one had come after the other --- */
+
+enum { AT_ONCE_MAX = 200, CARL = 9 };
+
+struct at_once {
+	struct seat_hold hold[AT_ONCE_MAX];
+	struct asking asking[AT_ONCE_MAX];
+	struct seat_no seats[AT_ONCE_MAX][4];
+	unsigned count;
+};
+
+static struct seat_hold *ask_hold(
+	struct seat_world *w, struct at_once *all, int64_t user, int64_t limit, const char *seats)
+{
+	unsigned i = all->count++;
+	struct seat_hold *h = &all->hold[i];
+	char text[100], *rest = text;
+	*h = (struct seat_hold){
+		.schedule = w->schedule, .user = user, .limit = limit, .ttl_ms = TTL, .seats = all->seats[i]};
+	snprintf(text, sizeof text, "%s", seats);
+	for (char *s; (s = strsep(&rest, " "));) all->seats[i][h->count++] = suite_seat(s);
+	begin_call(w, &all->asking[i], CALL_HOLD, &h->call);
+	return h;
+}
+
+static void await_all(struct seat_world *w, struct at_once *all)
+{
+	for (unsigned i = 0; i < all->count; i++) {
+		await(w, &all->asking[i]);
+		if (tk_failed(all->asking[i].flow.err)) fail_msg("%s", all->asking[i].flow.err.what);
+	}
+	all->count = 0;
+}
+
+static void the_first_of_two_at_once_gets_the_seat(void **state)
+{
+	struct seat_world *w = on_sale(state);
+	struct at_once all = {0};
+	for (int turn = 0; turn < 2; turn++) {
+		const char *seat = turn ? "A-1" : "A-2";
+		struct seat_hold *first = ask_hold(w, &all, turn ? ANNA : BERT, 4, seat);
+		struct seat_hold *second = ask_hold(w, &all, turn ? BERT : ANNA, 4, seat);
+		await_all(w, &all);
+		assert_int_equal(first->verdict, HOLD_PLACED);
+		assert_int_equal(second->verdict, HOLD_HELD);
+		assert_int_equal(suite_claim(w, first->user, seat), CLAIM_OWN);
+	}
+}
+
+static void the_same_at_once_is_placed_and_then_their_own(void **state)
+{
+	struct seat_world *w = on_sale(state);
+	struct at_once all = {0};
+	struct seat_hold *first = ask_hold(w, &all, ANNA, 1, "A-1"), *again = ask_hold(w, &all, ANNA, 1, "A-1");
+	await_all(w, &all);
+	assert_int_equal(first->verdict, HOLD_PLACED);
+	assert_false(first->own[0]);
+	assert_int_equal(again->verdict, HOLD_PLACED);
+	assert_true(again->own[0]);
+	assert_about(again->expires_ms[0], first->expires_ms[0] + 1000);
+}
+
+static void the_limit_counts_what_came_at_once(void **state)
+{
+	struct seat_world *w = on_sale(state);
+	struct at_once all = {0};
+	hold(w, BERT, "B-1");
+	struct seat_hold *a[] = {ask_hold(w, &all, ANNA, 2, "A-1"), ask_hold(w, &all, BERT, 2, "B-2"),
+		ask_hold(w, &all, ANNA, 2, "A-2"), ask_hold(w, &all, BERT, 2, "B-3"), ask_hold(w, &all, ANNA, 2, "A-3"),
+		ask_hold(w, &all, ANNA, 2, "A-2 A-1"), ask_hold(w, &all, CARL, 2, "A-3 B-3")};
+	await_all(w, &all);
+	assert_int_equal(a[0]->verdict, HOLD_PLACED);
+	assert_int_equal(a[1]->verdict, HOLD_PLACED);
+	assert_int_equal(a[2]->verdict, HOLD_PLACED);
+	assert_int_equal(a[3]->verdict, HOLD_LIMIT);
+	assert_int_equal(a[4]->verdict, HOLD_LIMIT);
+	assert_true(a[5]->verdict == HOLD_PLACED && a[5]->own[0] && a[5]->own[1]);
+	assert_int_equal(a[6]->verdict, HOLD_PLACED); /* what was refused has left nothing */
+	struct seat_holds k = {.schedule = w->schedule, .user = ANNA};
+	well(w, CALL_HOLDS, &k.call);
+	assert_int_equal(k.count, 2);
+	assert_int_equal(hold_with(w, ANNA, 2, TTL, "C-1").verdict, HOLD_LIMIT);
+	assert_int_equal(hold_with(w, CARL, 2, TTL, "C-1").verdict, HOLD_LIMIT);
+}
+
+static void several_at_once_are_taken_all_or_none(void **state)
+{
+	struct seat_world *w = on_sale(state);
+	struct at_once all = {0};
+	struct seat_hold *one = ask_hold(w, &all, ANNA, 4, "A-1"), *some = ask_hold(w, &all, BERT, 4, "A-2 A-1 A-3"),
+					 *rest = ask_hold(w, &all, CARL, 4, "A-3 A-2");
+	await_all(w, &all);
+	assert_int_equal(one->verdict, HOLD_PLACED);
+	assert_int_equal(some->verdict, HOLD_HELD);
+	assert_int_equal(some->culprit, 1);
+	assert_int_equal(rest->verdict, HOLD_PLACED);
+	rest = ask_hold(w, &all, CARL, 4, "B-3 B-2");
+	some = ask_hold(w, &all, BERT, 4, "B-4 B-1");
+	one = ask_hold(w, &all, ANNA, 4, "B-1");
+	struct seat_hold *mixed = ask_hold(w, &all, BERT, 4, "B-1 B-5 B-2");
+	struct seat_hold *more = ask_hold(w, &all, BERT, 4, "B-1 B-5");
+	await_all(w, &all);
+	assert_int_equal(rest->verdict, HOLD_PLACED);
+	assert_int_equal(some->verdict, HOLD_PLACED);
+	assert_int_equal(one->verdict, HOLD_HELD);
+	assert_int_equal(mixed->verdict, HOLD_HELD);
+	assert_int_equal(mixed->culprit, 2);
+	assert_true(more->verdict == HOLD_PLACED && more->own[0] && !more->own[1]);
+}
+
+static void more_than_fit_into_a_batch_are_all_answered(void **state)
+{
+	struct seat_world *w = on_sale(state);
+	struct at_once *all = calloc(1, sizeof *all);
+	change(w, "S-5", 1, CLAIM_SOLD, BERT);
+	for (int i = 0; i < AT_ONCE_MAX; i++) { /* every seat twice, and far apart */
+		char seat[16];
+		snprintf(seat, sizeof seat, "S-%d", i % (AT_ONCE_MAX / 2));
+		ask_hold(w, all, 1000 + i, 4, seat);
+	}
+	await_all(w, all);
+	for (int i = 0; i < AT_ONCE_MAX; i++) {
+		enum hold_verdict v = i % (AT_ONCE_MAX / 2) == 5 ? HOLD_SOLD : i < AT_ONCE_MAX / 2 ? HOLD_PLACED : HOLD_HELD;
+		assert_int_equal(all->hold[i].verdict, v);
+		assert_int_equal(all->hold[i].user, 1000 + i);
+	}
+	free(all);
+}
+
+static void schedules_asked_at_once_do_not_mix(void **state)
+{
+	struct seat_world *w = on_sale(state);
+	struct at_once all = {0};
+	struct seat_hold *here[2], *there[2], *unknown;
+	int64_t first = w->schedule++;
+	suite_load(w, NULL, 0);
+	for (int i = 0; i < 2; i++) {
+		w->schedule = first;
+		here[i] = ask_hold(w, &all, i ? BERT : ANNA, 1, "A-1");
+		w->schedule = first + 1;
+		there[i] = ask_hold(w, &all, i ? ANNA : BERT, 1, "A-1");
+	}
+	w->schedule = first + 2; /* not loaded */
+	unknown = ask_hold(w, &all, ANNA, 1, "A-1");
+	struct seat_hold *also = ask_hold(w, &all, BERT, 1, "A-2 A-3");
+	await_all(w, &all);
+	assert_int_equal(unknown->verdict, HOLD_NOT_LOADED);
+	assert_int_equal(also->verdict, HOLD_NOT_LOADED);
+	assert_int_equal(left(w, "A-2"), -2);
+	assert_true(here[0]->verdict == HOLD_PLACED && here[1]->verdict == HOLD_HELD);
+	assert_true(there[0]->verdict == HOLD_PLACED && there[1]->verdict == HOLD_HELD);
+	assert_int_equal(here[0]->user, ANNA);
+	assert_int_equal(there[0]->user, BERT);
+}
+
+static void terms_asked_at_once_do_not_mix(void **state)
+{
+	struct seat_world *w = on_sale(state);
+	struct at_once all = {0};
+	struct seat_hold *a = ask_hold(w, &all, ANNA, 0, "A-1"), *b = ask_hold(w, &all, ANNA, 1, "A-1"),
+					 *c = ask_hold(w, &all, ANNA, 1, "A-2"), *d = ask_hold(w, &all, ANNA, 2, "A-2");
+	await_all(w, &all);
+	assert_int_equal(a->verdict, HOLD_LIMIT);
+	assert_int_equal(b->verdict, HOLD_PLACED);
+	assert_int_equal(c->verdict, HOLD_LIMIT);
+	assert_int_equal(d->verdict, HOLD_PLACED);
+}
+
 /* --- claim --- */
 
 static void the_first_claim_gives_the_order_and_prolongs_once(void **state)
@@ -775,6 +943,13 @@ int seat_lock_suite(const char *name, CMFixtureFunction setup, CMFixtureFunction
 		cmocka_unit_test(no_hold_lives_forever),
 		cmocka_unit_test(a_hold_ends_by_itself),
 		cmocka_unit_test(what_the_database_took_is_refused_to_everybody),
+		cmocka_unit_test(the_first_of_two_at_once_gets_the_seat),
+		cmocka_unit_test(the_same_at_once_is_placed_and_then_their_own),
+		cmocka_unit_test(the_limit_counts_what_came_at_once),
+		cmocka_unit_test(several_at_once_are_taken_all_or_none),
+		cmocka_unit_test(more_than_fit_into_a_batch_are_all_answered),
+		cmocka_unit_test(schedules_asked_at_once_do_not_mix),
+		cmocka_unit_test(terms_asked_at_once_do_not_mix),
 		cmocka_unit_test(the_first_claim_gives_the_order_and_prolongs_once),
 		cmocka_unit_test(a_claim_never_shortens),
 		cmocka_unit_test(a_prolonged_hold_counts_to_its_end),

@@ -67,6 +67,48 @@ static const struct redis_op RELEASE = {
 	.script = SCRIPT_SEAT_RELEASE, .keys = 2, .bind = bind_words, .replied = keep_reply};
 static const struct redis_op HOLD = {.script = SCRIPT_SEAT_HOLD, .keys = 3, .bind = bind_words, .replied = keep_reply};
 
+/* A hold that shares its script: of this schedule, loaded in the life "here"; its words are user and seat. */
+struct shared_probe {
+	struct probe probe;
+	int64_t schedule;
+	const char *limit;
+};
+
+static struct shared_probe *shared_of(const struct port_call *c)
+{
+	return container_of((struct port_call *)(uintptr_t)c, struct shared_probe, probe.call);
+}
+static int64_t shared_schedule(const struct port_call *c)
+{
+	return shared_of(c)->schedule;
+}
+static bool shared_alike(const struct port_call *a, const struct port_call *b)
+{
+	return strcmp(shared_of(a)->limit, shared_of(b)->limit) == 0;
+}
+static void bind_shared(struct redis_args *a, struct port_call *c)
+{
+	const struct shared_probe *p = shared_of(c);
+	redis_arg_key(a, "seat:state:{", p->schedule, "}");
+	redis_arg_key(a, "seat:users:{", p->schedule, "}");
+	redis_arg_key(a, "seat:lock:{", p->schedule, "}:");
+	redis_arg(a, "here", 4);
+	redis_arg(a, "60000", 5);
+	redis_arg(a, p->limit, strlen(p->limit));
+	redis_arg(a, "0", 1);
+}
+static void keep_verdict(struct port_call *c, struct tk_err err, const redisReply *r)
+{
+	keep_reply(c, err, r);
+	if (!tk_failed(err) && r->type == REDIS_REPLY_INTEGER) shared_of(c)->probe.integer = 0; /* the time: placed */
+}
+
+enum { BATCH = 64 };
+static const struct redis_call_batch TOGETHER = {
+	.schedule = shared_schedule, .alike = shared_alike, .bind = bind_words, .max = BATCH};
+static const struct redis_op SHARED = {
+	.script = SCRIPT_SEAT_HOLD, .keys = 3, .bind = bind_shared, .replied = keep_verdict, .batch = &TOGETHER};
+
 static struct probe probe(const char *word)
 {
 	return (struct probe){.word = {word}};
@@ -80,7 +122,27 @@ static struct probe hold_probe(struct rig *r)
 {
 	redis_server_do(&r->server, "HSET", "seat:state:{1}", "#run", "here", NULL);
 	return (struct probe){
-		.word = {"seat:state:{1}", "seat:users:{1}", "seat:lock:{1}:", "here", "7", "60000", "4", "0", "A-1"}};
+		.word = {"seat:state:{1}", "seat:users:{1}", "seat:lock:{1}:", "here", "60000", "4", "0", "7", "A-1"}};
+}
+
+static struct shared_probe shared_probe(int64_t schedule, const char *user, const char *seat)
+{
+	return (struct shared_probe){.probe.word = {user, seat}, .schedule = schedule, .limit = "4"};
+}
+static void load_schedules(struct rig *r)
+{
+	redis_server_do(&r->server, "HSET", "seat:state:{1}", "#run", "here", NULL);
+	redis_server_do(&r->server, "HSET", "seat:state:{2}", "#run", "here", NULL);
+}
+
+/* How many scripts have been called by their hash since the server's start. */
+static int scripts(struct rig *r)
+{
+	char text[16000];
+	const char *at;
+	assert_true(redis_server_text(&r->server, text, sizeof text, "INFO", "commandstats", NULL));
+	at = strstr(text, "cmdstat_evalsha:calls=");
+	return at ? atoi(at + strlen("cmdstat_evalsha:calls=")) : 0;
 }
 
 static void await(struct rig *r, const struct probe *p)
@@ -315,6 +377,213 @@ static void forgotten_scripts_are_brought_back(void **state)
 	assert_int_equal(redis_life(r->redis), life);
 }
 
+/* --- batches --- */
+
+enum { ASKED = 10 };
+
+static void calls_of_one_schedule_share_a_script(void **state)
+{
+	static const char *const SEATS[ASKED] = {"A-0", "A-1", "A-0", "A-3", "A-4", "A-5", "A-6", "A-7", "A-8", "A-9"};
+	static const char *const USERS[ASKED] = {"10", "11", "12", "13", "14", "15", "16", "17", "18", "19"};
+	struct rig *r = rig(state);
+	struct shared_probe here[ASKED], there[ASKED];
+	load_schedules(r);
+	for (int i = 0; i < ASKED; i++) {
+		here[i] = shared_probe(1, USERS[i], SEATS[i]);
+		there[i] = shared_probe(2, USERS[ASKED - 1 - i], SEATS[i]);
+		redis_call(r->redis, &SHARED, &here[i].probe.call);
+		redis_call(r->redis, &SHARED, &there[i].probe.call);
+	}
+	assert_int_equal(redis_inflight(r->redis), 2 * ASKED);
+	for (int i = 0; i < ASKED; i++) {
+		await(r, &here[i].probe);
+		await(r, &there[i].probe);
+		assert_int_equal(here[i].probe.integer, i == 2 ? 2 : 0); /* held by the first of the batch */
+		assert_int_equal(there[i].probe.integer, i == 2 ? 2 : 0);
+	}
+	assert_int_equal(redis_inflight(r->redis), 0);
+	assert_int_equal(scripts(r), 2);
+	char text[16];
+	assert_true(redis_server_text(&r->server, text, sizeof text, "GET", "seat:lock:{2}:A-0", NULL));
+	assert_string_equal(text, "19");
+}
+
+static void what_comes_while_a_batch_is_under_way_leaves_together(void **state)
+{
+	static const char *const USERS[] = {"10", "11", "12", "13"};
+	struct rig *r = rig(state);
+	struct shared_probe p[4];
+	load_schedules(r);
+	for (int tries = 0; tries < 10; tries++) { /* on a busy machine it may miss its deadline */
+		int before = scripts(r);
+		redis_server_pause(&r->server);
+		for (int i = 0; i < 4; i++) {
+			p[i] = shared_probe(1, USERS[i], "A-1");
+			redis_call(r->redis, &SHARED, &p[i].probe.call);
+			loop_turn(r->loop, 0);
+		}
+		redis_server_resume(&r->server);
+		for (int i = 0; i < 4; i++) await(r, &p[i].probe);
+		await_ready(r);
+		if (!tk_failed(p[0].probe.err)) {
+			assert_int_equal(scripts(r), before + 2);
+			return;
+		}
+	}
+	fail_msg("never in time");
+}
+
+static void a_full_batch_waits_for_nobody(void **state)
+{
+	struct rig *r = rig(state);
+	struct shared_probe p[2 * BATCH + 1];
+	load_schedules(r);
+	for (int i = 0; i < 2 * BATCH + 1; i++) {
+		p[i] = shared_probe(1, "7", "A-1");
+		redis_call(r->redis, &SHARED, &p[i].probe.call);
+	}
+	for (int i = 0; i < 2 * BATCH + 1; i++) {
+		await(r, &p[i].probe);
+		assert_int_equal(p[i].probe.integer, 0);
+	}
+	assert_int_equal(scripts(r), 3);
+}
+
+static void calls_with_other_terms_have_a_script_of_their_own(void **state)
+{
+	struct rig *r = rig(state);
+	struct shared_probe p[3];
+	load_schedules(r);
+	for (int i = 0; i < 3; i++) {
+		p[i] = shared_probe(1, "7", "A-1");
+		if (i == 1) p[i].limit = "0";
+		redis_call(r->redis, &SHARED, &p[i].probe.call);
+	}
+	for (int i = 0; i < 3; i++) await(r, &p[i].probe);
+	assert_int_equal(p[0].probe.integer, 0);
+	assert_int_equal(p[1].probe.integer, 0); /* own */
+	assert_int_equal(p[2].probe.integer, 0);
+	assert_int_equal(scripts(r), 3);
+}
+
+static void a_batch_brings_its_script_back(void **state)
+{
+	struct rig *r = rig(state);
+	struct shared_probe p[ASKED];
+	uint32_t life = redis_life(r->redis);
+	load_schedules(r);
+	assert_true(redis_server_do(&r->server, "SCRIPT", "FLUSH", NULL) >= 0);
+	for (int i = 0; i < ASKED; i++) {
+		p[i] = shared_probe(1 + i % 2, i < 2 ? "7" : "8", "A-1");
+		redis_call(r->redis, &SHARED, &p[i].probe.call);
+	}
+	for (int i = 0; i < ASKED; i++) {
+		await(r, &p[i].probe);
+		assert_int_equal(p[i].probe.err.kind, TK_OK);
+		assert_int_equal(p[i].probe.integer, i < 2 ? 0 : 2);
+	}
+	assert_int_equal(redis_life(r->redis), life);
+}
+
+static void a_bad_call_takes_no_other_of_its_batch_along(void **state)
+{
+	struct rig *r = rig(state);
+	struct shared_probe p[] = {shared_probe(1, "7", "A-1"), shared_probe(1, "8", "A-2"), shared_probe(1, "9", "A-3"),
+		shared_probe(1, "6", "A-1")};
+	load_schedules(r);
+	redis_server_do(&r->server, "RPUSH", "seat:lock:{1}:A-2", "1", NULL);
+	for (int i = 0; i < 4; i++) redis_call(r->redis, &SHARED, &p[i].probe.call);
+	for (int i = 0; i < 4; i++) await(r, &p[i].probe);
+	assert_int_equal(p[1].probe.err.kind, TK_INTERNAL);
+	assert_true(p[0].probe.err.kind == TK_OK && p[0].probe.integer == 0);
+	assert_true(p[2].probe.err.kind == TK_OK && p[2].probe.integer == 0);
+	assert_true(p[3].probe.err.kind == TK_OK && p[3].probe.integer == 2);
+	assert_int_equal(redis_inflight(r->redis), 0);
+}
+
+/* Two under way and two that wait for them, when the connection ends in one way or another. */
+static void start_two_and_two(struct rig *r, struct shared_probe *p)
+{
+	load_schedules(r);
+	redis_server_pause(&r->server);
+	for (int i = 0; i < 4; i++) {
+		p[i] = shared_probe(1, "7", "A-1");
+		redis_call(r->redis, &SHARED, &p[i].probe.call);
+		if (i == 1) loop_turn(r->loop, 0);
+	}
+	assert_int_equal(redis_inflight(r->redis), 4);
+}
+
+static void a_lost_batch_and_who_waits_behind_it_are_answered_once(void **state)
+{
+	struct rig *r = rig(state);
+	struct shared_probe p[4], later = shared_probe(1, "7", "A-1");
+	start_two_and_two(r, p);
+	redis_server_kill(&r->server);
+	for (int i = 0; i < 4; i++) {
+		await(r, &p[i].probe);
+		assert_int_equal(p[i].probe.err.kind, TK_UNAVAILABLE);
+	}
+	assert_int_equal(redis_inflight(r->redis), 0);
+	redis_server_restart(&r->server);
+	await_ready(r);
+	load_schedules(r);
+	redis_call(r->redis, &SHARED, &later.probe.call);
+	await(r, &later.probe);
+	assert_int_equal(later.probe.err.kind, TK_OK);
+	for (int i = 0; i < 4; i++) assert_int_equal(p[i].probe.answers, 1);
+}
+
+static void a_hung_batch_and_who_waits_behind_it_end_at_the_deadline(void **state)
+{
+	struct rig *r = rig(state);
+	struct shared_probe p[4];
+	int64_t asked = loop_now_us();
+	start_two_and_two(r, p);
+	for (int i = 0; i < 4; i++) {
+		await(r, &p[i].probe);
+		assert_int_equal(p[i].probe.err.kind, TK_UNAVAILABLE);
+		assert_true(p[i].probe.at_us - asked < (TIMEOUT_MS + SLACK_MS) * 1000);
+	}
+	redis_server_resume(&r->server);
+	await_ready(r);
+	turn_for(r, 50);
+	for (int i = 0; i < 4; i++) assert_int_equal(p[i].probe.answers, 1);
+}
+
+static void the_end_answers_batches_too(void **state)
+{
+	struct rig *r = rig(state);
+	struct shared_probe p[4];
+	start_two_and_two(r, p);
+	redis_destroy(r->redis);
+	r->redis = NULL;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(p[i].probe.answers, 1);
+		assert_int_equal(p[i].probe.err.kind, TK_UNAVAILABLE);
+	}
+}
+
+static void calls_that_wait_count_as_under_way(void **state)
+{
+	struct rig *r = rig(state);
+	redis_destroy(r->redis);
+	connect_to(r, r->server.url, 3);
+	await_ready(r);
+	load_schedules(r);
+	struct shared_probe p[4];
+	for (int i = 0; i < 4; i++) {
+		p[i] = shared_probe(1, "7", "A-1");
+		redis_call(r->redis, &SHARED, &p[i].probe.call);
+	}
+	assert_int_equal(p[3].probe.answers, 1);
+	assert_int_equal(p[3].probe.err.kind, TK_UNAVAILABLE);
+	for (int i = 0; i < 3; i++) {
+		await(r, &p[i].probe);
+		assert_int_equal(p[i].probe.err.kind, TK_OK);
+	}
+}
+
 static void a_full_server_is_unavailable_until_there_is_room(void **state)
 {
 	struct rig *r = rig(state);
@@ -471,6 +740,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_late_reply_finds_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_call_takes_those_behind_it_along, setup, teardown),
 		cmocka_unit_test_setup_teardown(forgotten_scripts_are_brought_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(calls_of_one_schedule_share_a_script, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_comes_while_a_batch_is_under_way_leaves_together, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_full_batch_waits_for_nobody, setup, teardown),
+		cmocka_unit_test_setup_teardown(calls_with_other_terms_have_a_script_of_their_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_batch_brings_its_script_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_bad_call_takes_no_other_of_its_batch_along, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_lost_batch_and_who_waits_behind_it_are_answered_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_hung_batch_and_who_waits_behind_it_end_at_the_deadline, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_end_answers_batches_too, setup, teardown),
+		cmocka_unit_test_setup_teardown(calls_that_wait_count_as_under_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_server_is_unavailable_until_there_is_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_read_only_server_is_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_key_of_another_type_is_a_bug_and_harms_no_other, setup, teardown),

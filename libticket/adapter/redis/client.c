@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 
 #include "adapter/redis/args.h"
+#include "adapter/redis/batch.h"
 #include "adapter/redis/script_text.h"
 #include "adapter/redis/url.h"
 #include "runtime/loop.h"
@@ -26,7 +27,7 @@
 
 enum {
 	INFLIGHT_MAX = 20000,
-	FLUSH_AT = 8, /* commands: so many leave before the turn ends, and Redis works beside us */
+	FLUSH_AT = 8, /* calls: so many leave before the turn ends, and Redis works beside us */
 	BACKOFF_MIN_MS = 20,
 	BACKOFF_MAX_MS = 500,
 	STEADY_MS = 1000, /* a connection that lived shorter than this is not built again at once */
@@ -36,10 +37,11 @@ enum {
 
 enum state { AWAY, CONNECTING, GREETING, READY };
 
-/* A call without a reply yet. */
+/* A command without a reply yet. */
 struct pending {
 	const struct redis_op *op;
-	struct port_call *call;
+	struct port_call *calls; /* whose it is: one, or those of a batch, linked by `next` */
+	struct redis_batch *batch;
 	bool again; /* sent a second time, with the script's text */
 };
 
@@ -61,10 +63,12 @@ struct redis {
 
 	struct redis_args args; /* .out: what has to be sent, from `sent` on */
 	size_t sent;
-	unsigned unsent; /* commands since the last send */
+	unsigned unsent; /* calls since the last send */
 
 	struct pending *ring; /* in order of sending; the replies come in the same order */
 	unsigned head, count, mask;
+	struct redis_batches batches;
+	unsigned inflight; /* calls: those of the ring, and those that wait in batches */
 
 	struct port_call greeting;
 	unsigned greeted; /* scripts whose hash is known */
@@ -94,8 +98,6 @@ static void ring_push(struct redis *r, struct pending p)
 {
 	if (r->count == r->mask + 1) ring_grow(r);
 	r->ring[(r->head + r->count++) & r->mask] = p;
-	if (r->metrics) metrics_add(r->metrics, METRIC_REDIS_INFLIGHT, 0, 1);
-	if (r->count == 1 && r->deadline.slot == 0) timer_arm(r->loop, &r->deadline, p.call->deadline_ms);
 }
 
 static struct pending ring_pop(struct redis *r)
@@ -103,8 +105,37 @@ static struct pending ring_pop(struct redis *r)
 	struct pending p = r->ring[r->head];
 	r->head = (r->head + 1) & r->mask;
 	r->count--;
-	if (r->metrics) metrics_add(r->metrics, METRIC_REDIS_INFLIGHT, 0, -1);
 	return p;
+}
+
+static void count_call(struct redis *r, int by)
+{
+	r->inflight += (unsigned)by;
+	if (r->metrics) metrics_add(r->metrics, METRIC_REDIS_INFLIGHT, 0, by);
+}
+
+static void begin(struct redis *r, struct port_call *c, int64_t deadline_ms)
+{
+	c->next = NULL;
+	c->deadline_ms = deadline_ms;
+	count_call(r, 1);
+	if (r->deadline.slot == 0) timer_arm(r->loop, &r->deadline, deadline_ms);
+}
+
+static void answer(
+	struct redis *r, const struct redis_op *op, struct port_call *c, struct tk_err err, const redisReply *reply)
+{
+	count_call(r, -1);
+	op->replied(c, err, reply);
+}
+
+static void answer_all(struct redis *r, const struct redis_op *op, struct port_call *calls, struct tk_err err)
+{
+	while (calls) {
+		struct port_call *c = calls;
+		calls = c->next; /* now: who is answered may be gone */
+		answer(r, op, c, err, NULL);
+	}
 }
 
 /* --- sending --- */
@@ -136,9 +167,21 @@ static void flush(struct redis *r)
 	want(r, EPOLLIN);
 }
 
+static void send_batch(struct redis *r, struct redis_batch *b);
+
+static void send_waiting(struct redis *r)
+{
+	struct redis_batch *b, *next;
+	for (b = TAILQ_FIRST(&r->batches.waiting); b; b = next) {
+		next = TAILQ_NEXT(b, waiting);
+		if (b->under_way == 0) send_batch(r, b);
+	}
+}
+
 static bool before_sleep(struct hook *h)
 {
 	struct redis *r = container_of(h, struct redis, hook);
+	if (r->state == READY && !r->broken) send_waiting(r);
 	if (r->state < GREETING || (r->unsent == 0 && !r->broken)) return false;
 	if (!r->broken) flush(r);
 	if (r->broken) drop(r, "lost while writing");
@@ -160,26 +203,45 @@ static void write_command(struct redis *r, const struct pending *p)
 		redis_arg(a, r->sha[p->op->script], SHA);
 		redis_arg_int(a, p->op->keys);
 	}
-	if (p->op->bind) p->op->bind(a, p->call);
+	if (p->op->bind) p->op->bind(a, p->calls);
+	unsigned calls = 0;
+	for (struct port_call *c = p->calls; c; c = c->next, calls++) {
+		if (p->op->batch) p->op->batch->bind(a, c);
+	}
 	redis_args_end(a);
+	r->unsent += calls;
 }
 
-static void send_call(struct redis *r, struct pending p)
+static void send_pending(struct redis *r, struct pending p)
 {
 	write_command(r, &p);
 	ring_push(r, p);
-	if (++r->unsent >= FLUSH_AT && !r->broken) flush(r);
+	if (r->unsent >= FLUSH_AT && !r->broken) flush(r);
+}
+
+static void send_batch(struct redis *r, struct redis_batch *b)
+{
+	send_pending(r, (struct pending){.op = b->op, .calls = redis_batch_leave(&r->batches, b), .batch = b});
+}
+
+static void join_batch(struct redis *r, const struct redis_op *op, struct port_call *c)
+{
+	struct redis_batch *b = redis_batch_of(&r->batches, op, c);
+	if (!redis_batch_takes(b, c)) send_batch(r, b);
+	redis_batch_add(&r->batches, b, c);
+	if (redis_batch_full(b)) send_batch(r, b);
 }
 
 void redis_call(struct redis *r, const struct redis_op *op, struct port_call *c)
 {
 	if (r->state != READY || r->broken) {
 		op->replied(c, TK_ERR(TK_UNAVAILABLE, "Redis is away"), NULL);
-	} else if (r->count >= r->inflight_max) {
+	} else if (r->inflight >= r->inflight_max) {
 		op->replied(c, TK_ERR(TK_UNAVAILABLE, "too many Redis calls under way"), NULL);
 	} else {
-		c->deadline_ms = loop_now_ms(r->loop) + r->timeout_ms;
-		send_call(r, (struct pending){.op = op, .call = c});
+		begin(r, c, loop_now_ms(r->loop) + r->timeout_ms);
+		if (op->batch) join_batch(r, op, c);
+		else send_pending(r, (struct pending){.op = op, .calls = c});
 	}
 }
 
@@ -204,17 +266,47 @@ static struct tk_err judge(struct redis *r, const redisReply *reply)
 	return TK_ERR(TK_UNAVAILABLE, says(reply, "OOM") ? "Redis is full" : "Redis refuses calls now");
 }
 
+/* An element a call. */
+static void answer_each(struct redis *r, const struct pending *p, const redisReply *reply)
+{
+	struct port_call *c = p->calls;
+	for (size_t i = 0; c && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+		struct port_call *next = c->next;
+		answer(r, p->op, c, TK_NONE, reply->element[i]);
+		c = next;
+	}
+	answer_all(r, p->op, c, TK_ERR(TK_INTERNAL, "a script's reply is not as agreed"));
+}
+
+static void send_singly(struct redis *r, struct pending p)
+{
+	for (struct port_call *c = p.calls, *next; c; c = next) {
+		next = c->next;
+		c->next = NULL;
+		if (p.batch) p.batch->under_way++;
+		send_pending(r, (struct pending){.op = p.op, .calls = c, .batch = p.batch});
+	}
+}
+
+static void on_error(struct redis *r, struct pending p, const redisReply *reply)
+{
+	if (says(reply, "NOSCRIPT") && !p.again && !p.op->command) {
+		p.again = true;
+		if (p.batch) p.batch->under_way++;
+		send_pending(r, p);
+		return;
+	}
+	struct tk_err err = judge(r, reply);
+	if (err.kind == TK_INTERNAL && p.calls->next) send_singly(r, p);
+	else answer_all(r, p.op, p.calls, err);
+}
+
 static void on_reply(struct redis *r, struct pending p, const redisReply *reply)
 {
-	if (reply->type != REDIS_REPLY_ERROR) {
-		p.op->replied(p.call, TK_NONE, reply);
-	} else if (says(reply, "NOSCRIPT") && !p.again && !p.op->command) {
-		/* Keeps its deadline: behind younger calls in the queue, it is noticed a round trip late at most. */
-		p.again = true;
-		send_call(r, p);
-	} else {
-		p.op->replied(p.call, judge(r, reply), NULL);
-	}
+	if (reply->type == REDIS_REPLY_ERROR) on_error(r, p, reply);
+	else if (p.batch) answer_each(r, &p, reply);
+	else answer(r, p.op, p.calls, TK_NONE, reply);
+	if (p.batch) redis_batch_back(&r->batches, p.batch);
 }
 
 static void read_replies(struct redis *r)
@@ -304,15 +396,20 @@ static const struct redis_op GREET_SELECT = {.command = "SELECT", .bind = bind_s
 static const struct redis_op GREET_INFO = {.command = "INFO", .bind = bind_info, .replied = greeted_info};
 static const struct redis_op GREET_LOAD = {.command = "SCRIPT", .bind = bind_load, .replied = greeted_load};
 
+static void send_greeting(struct redis *r, const struct redis_op *op)
+{
+	begin(r, &r->greeting, r->greet_by_ms);
+	send_pending(r, (struct pending){.op = op, .calls = &r->greeting});
+}
+
 static void greet(struct redis *r)
 {
 	r->state = GREETING;
-	r->greeting.deadline_ms = r->greet_by_ms;
-	if (r->url.password[0]) send_call(r, (struct pending){.op = &GREET_AUTH, .call = &r->greeting});
-	if (r->url.db) send_call(r, (struct pending){.op = &GREET_SELECT, .call = &r->greeting});
-	send_call(r, (struct pending){.op = &GREET_INFO, .call = &r->greeting});
+	if (r->url.password[0]) send_greeting(r, &GREET_AUTH);
+	if (r->url.db) send_greeting(r, &GREET_SELECT);
+	send_greeting(r, &GREET_INFO);
 	r->greeted = 0; /* counts the texts sent, then the hashes received */
-	for (int i = 0; i < SCRIPT_COUNT; i++) send_call(r, (struct pending){.op = &GREET_LOAD, .call = &r->greeting});
+	for (int i = 0; i < SCRIPT_COUNT; i++) send_greeting(r, &GREET_LOAD);
 	r->greeted = 0;
 }
 
@@ -358,21 +455,44 @@ static void connect_now(struct timer *t)
 	timer_arm(r->loop, &r->deadline, r->greet_by_ms);
 }
 
+/* Of what is under way, and of what waits. Not simply that of the first: what waited in a batch, or was sent again,
+ * stands behind younger calls. */
+static int64_t first_deadline(const struct redis *r)
+{
+	int64_t first = r->state == CONNECTING ? r->greet_by_ms : INT64_MAX;
+	const struct redis_batch *b;
+	for (unsigned i = 0; i < r->count; i++) {
+		int64_t due = r->ring[(r->head + i) & r->mask].calls->deadline_ms;
+		if (due < first) first = due;
+	}
+	TAILQ_FOREACH(b, &r->batches.waiting, waiting)
+	{
+		if (b->first->deadline_ms < first) first = b->first->deadline_ms;
+	}
+	return first;
+}
+
+/* Comes about once a deadline's length however many calls there are, and is armed again by the next call. */
 static void deadline_passed(struct timer *t)
 {
 	struct redis *r = container_of(t, struct redis, deadline);
 	if (r->state == AWAY) return;
-	if (r->state != CONNECTING && r->count == 0) return; /* armed again by the next call */
-	int64_t due = r->state == CONNECTING ? r->greet_by_ms : r->ring[r->head].call->deadline_ms;
-	if (due > loop_now_ms(r->loop)) timer_arm(r->loop, &r->deadline, due);
-	else drop(r, "beyond the deadline");
+	int64_t due = first_deadline(r);
+	if (due <= loop_now_ms(r->loop)) drop(r, "beyond the deadline");
+	else if (due < INT64_MAX) timer_arm(r->loop, &r->deadline, due);
 }
 
 static void fail_all(struct redis *r, const char *why)
 {
+	struct redis_batch *b;
 	while (r->count > 0) {
 		struct pending p = ring_pop(r);
-		p.op->replied(p.call, TK_ERR(TK_UNAVAILABLE, why), NULL);
+		answer_all(r, p.op, p.calls, TK_ERR(TK_UNAVAILABLE, why));
+		if (p.batch) redis_batch_back(&r->batches, p.batch);
+	}
+	while ((b = TAILQ_FIRST(&r->batches.waiting))) {
+		answer_all(r, b->op, redis_batch_leave(&r->batches, b), TK_ERR(TK_UNAVAILABLE, why));
+		redis_batch_back(&r->batches, b);
 	}
 }
 
@@ -435,6 +555,7 @@ struct redis *redis_create(struct loop *l, const struct redis_settings *s, struc
 		.deadline.fired = deadline_passed,
 		.retry.fired = connect_now};
 	for (int i = 0; i < SCRIPT_COUNT; i++) r->text[i] = script_text((enum script)i);
+	redis_batches_init(&r->batches);
 	buf_init(&r->args.out, NULL);
 	r->args.run_id = r->run_id;
 	hook_add(l, &r->hook);
@@ -455,6 +576,7 @@ void redis_destroy(struct redis *r)
 	if (!r) return;
 	redis_close(r);
 	hook_remove(r->loop, &r->hook);
+	redis_batches_finish(&r->batches);
 	buf_finish(&r->args.out);
 	for (int i = 0; i < SCRIPT_COUNT; i++) free(r->text[i]);
 	free(r->ring);
@@ -471,7 +593,7 @@ uint32_t redis_life(const struct redis *r)
 }
 unsigned redis_inflight(const struct redis *r)
 {
-	return r->count;
+	return r->inflight;
 }
 const char *redis_last_error(const struct redis *r)
 {
