@@ -23,6 +23,7 @@ static const struct job_kind *const KIND[JOBS] = {
 	[JOB_STEER] = &STEER_KIND,
 	[JOB_LOOK] = &LOOK_KIND,
 	[JOB_ADMIT] = &ADMIT_KIND,
+	[JOB_DUE_DRAWS] = &DUE_DRAWS_KIND,
 };
 
 /* Stopping, on the thread itself */
@@ -79,7 +80,7 @@ struct backstage *backstage_create(const struct backstage_ports *p)
 static bool is_ours(const struct backstage *b, int job)
 {
 	bool booking = job == JOB_EXPIRE || job == JOB_RELAY || job == JOB_SWEEP || job == JOB_MEND;
-	bool queue = job == JOB_LOOK || job == JOB_ADMIT;
+	bool queue = job == JOB_LOOK || job == JOB_ADMIT || job == JOB_DUE_DRAWS;
 
 	return (!booking || b->ports.config->role != ROLE_QUEUE) && (!queue || b->ports.queue);
 }

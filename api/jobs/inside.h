@@ -23,11 +23,12 @@ enum {
 	JOB_STEER,
 	JOB_LOOK,
 	JOB_ADMIT,
+	JOB_DUE_DRAWS,
 	JOBS
 };
 extern const struct job_kind EXPIRE_KIND, RELAY_KIND, SWEEP_KIND, COUNT_KIND;
 extern const struct job_kind POLL_ROWS_KIND, REFRESH_PLANS_KIND, FOLLOW_MAPS_KIND, MEND_KIND;
-extern const struct job_kind STEER_KIND, LOOK_KIND, ADMIT_KIND;
+extern const struct job_kind STEER_KIND, LOOK_KIND, ADMIT_KIND, DUE_DRAWS_KIND;
 
 struct backstage {
 	struct backstage_ports ports;

@@ -49,6 +49,13 @@ struct queue_draw {
 	uint8_t seed[QUEUE_SEED];	   /* out */
 	int64_t count;				   /* out: how many were drawn; -1: not yet */
 };
+/* Schedules that have opened and whose draw is still to be made, <= `max`. One whose seed nobody ever asked for is not
+ * among them. */
+struct queue_draws_due {
+	struct port_call call;
+	int64_t *schedules; /* the caller's, room for max */
+	unsigned max, count;
+};
 struct queue_draw_done {
 	struct port_call call;
 	int64_t schedule, count; /* the first count stands */
@@ -60,6 +67,7 @@ struct queue_books {
 	void (*put)(struct queue_books *, struct queue_setting_put *);
 	void (*sold_out)(struct queue_books *, struct queue_sold_out_poll *);
 	void (*draw)(struct queue_books *, struct queue_draw *);
+	void (*draws_due)(struct queue_books *, struct queue_draws_due *);
 	void (*drawn)(struct queue_books *, struct queue_draw_done *);
 };
 

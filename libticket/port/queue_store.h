@@ -168,6 +168,13 @@ struct queue_revive {
 	bool revived;								 /* out; false: that birth is over, nothing was done */
 };
 
+/* Admission looks at these schedules, until nobody is there and no draw is due. */
+struct queue_wake {
+	struct port_call call;
+	const int64_t *schedules;
+	unsigned count; /* >= 1 */
+};
+
 /* Schedules that admission must look at, <= `max` (any of them when there are more). */
 struct queue_open {
 	struct port_call call;
@@ -189,6 +196,7 @@ struct queue_store {
 	void (*number_pre)(struct queue_store *, struct queue_number_pre *);
 	void (*birth)(struct queue_store *, struct queue_birth *);
 	void (*revive)(struct queue_store *, struct queue_revive *);
+	void (*wake)(struct queue_store *, struct queue_wake *);
 	void (*open)(struct queue_store *, struct queue_open *);
 };
 

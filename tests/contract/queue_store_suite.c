@@ -38,6 +38,7 @@ static void ask(struct flow *f)
 	case CALL_NUMBER: ASK(number_pre, queue_number_pre); break;
 	case CALL_BIRTH: ASK(birth, queue_birth); break;
 	case CALL_REVIVE: ASK(revive, queue_revive); break;
+	case CALL_WAKE: ASK(wake, queue_wake); break;
 	case CALL_OPEN: ASK(open, queue_open); break;
 	}
 }
@@ -952,6 +953,22 @@ static void a_draw_without_anybody_is_due_too(void **state)
 	assert_int_equal(room_status(w, ANNA).number, 1);
 }
 
+static void a_draw_that_is_due_is_looked_at_until_it_is_done(void **state)
+{
+	struct queue_world *w = before_opening(state, 60000);
+	struct queue_wake wake = {.schedules = &w->schedule, .count = 1};
+	tick_draw(w, false);
+	assert_false(is_open(w)); /* nobody came */
+	open_now(w);
+	well(w, CALL_WAKE, &wake.call);
+	assert_true(is_open(w));
+	assert_true(tick_draw(w, false).draw_due);
+	assert_true(is_open(w));
+	assert_true(number_piece(w, DAEMON, NULL, 0, 1, true));
+	assert_false(tick_draw(w, true).draw_due);
+	assert_false(is_open(w));
+}
+
 static void a_draw_begun_again_comes_to_the_same(void **state)
 {
 	struct queue_world *w = before_opening(state, 60000);
@@ -1287,6 +1304,7 @@ int queue_store_suite(const char *name, CMFixtureFunction setup, CMFixtureFuncti
 		cmocka_unit_test(who_comes_early_has_no_number_and_is_not_admitted),
 		cmocka_unit_test(at_opening_the_draw_comes_before_everything),
 		cmocka_unit_test(a_draw_without_anybody_is_due_too),
+		cmocka_unit_test(a_draw_that_is_due_is_looked_at_until_it_is_done),
 		cmocka_unit_test(a_draw_begun_again_comes_to_the_same),
 		cmocka_unit_test(a_schedule_never_used_wants_an_epoch),
 		cmocka_unit_test(daemons_that_meet_a_new_queue_at_once_give_it_one_life),

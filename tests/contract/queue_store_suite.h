@@ -37,6 +37,7 @@ enum queue_call {
 	CALL_NUMBER,
 	CALL_BIRTH,
 	CALL_REVIVE,
+	CALL_WAKE,
 	CALL_OPEN
 };
 struct tk_err room_call(struct queue_world *w, enum queue_call which, struct port_call *c); /* any answer */

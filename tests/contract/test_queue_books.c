@@ -241,9 +241,9 @@ static void a_seat_that_comes_back_reopens(void **state)
 
 /* --- draws --- */
 
-static struct queue_draw draw(struct books_world *w, uint8_t candidate)
+static struct queue_draw draw_of(struct books_world *w, int64_t schedule, uint8_t candidate)
 {
-	struct queue_draw d = {.schedule = 1, .opens_at_ms = 4102444800000};
+	struct queue_draw d = {.schedule = schedule, .opens_at_ms = 4102444800000};
 	struct asker a;
 
 	memset(d.candidate, candidate, sizeof d.candidate);
@@ -251,6 +251,11 @@ static struct queue_draw draw(struct books_world *w, uint8_t candidate)
 	w->books.port.draw(&w->books.port, &d);
 	wait_for(w, &a);
 	return d;
+}
+
+static struct queue_draw draw(struct books_world *w, uint8_t candidate)
+{
+	return draw_of(w, 1, candidate);
 }
 
 static void record(struct books_world *w, int64_t count)
@@ -307,6 +312,35 @@ static void daemons_that_ask_at_the_same_moment_are_given_the_same_seed(void **s
 	pg_world_close(&other);
 }
 
+static unsigned due(struct books_world *w, int64_t ids[10])
+{
+	struct queue_draws_due d = {.schedules = ids, .max = 10};
+	struct asker a;
+
+	asker_init(&a, &d.call);
+	w->books.port.draws_due(&w->books.port, &d);
+	wait_for(w, &a);
+	return d.count;
+}
+
+static void a_draw_is_due_from_the_opening_until_it_is_made(void **state)
+{
+	struct books_world *w = *state;
+	int64_t ids[10];
+
+	for (int64_t schedule = 1; schedule <= 3; schedule++) draw_of(w, schedule, 7);
+	pg_db_do(&db, "UPDATE schedule SET sale_opens_at = now() + interval '1 hour' WHERE id = 2");
+	assert_int_equal(due(w, ids), 0); /* the others have no opening any more */
+	pg_db_do(&db, "UPDATE schedule SET sale_opens_at = now() WHERE id = 1");
+	assert_int_equal(due(w, ids), 1);
+	assert_int_equal(ids[0], 1);
+	record(w, 0);
+	assert_int_equal(due(w, ids), 0);
+	pg_db_do(&db, "UPDATE schedule SET sale_opens_at = now() WHERE id = 2"); /* put forward */
+	assert_int_equal(due(w, ids), 1);
+	assert_int_equal(ids[0], 2);
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, open_world, close_world)
@@ -322,6 +356,7 @@ int main(void)
 		TEST(sold_out_is_where_every_seat_is_confirmed),
 		TEST(a_seat_that_comes_back_reopens),
 		TEST(the_first_seed_stands_and_so_does_the_first_count),
+		TEST(a_draw_is_due_from_the_opening_until_it_is_made),
 		TEST(daemons_that_ask_at_the_same_moment_are_given_the_same_seed),
 	};
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/when.h"
+
 static struct fake_queue_books *fake_of(struct queue_books *b)
 {
 	return container_of(b, struct fake_queue_books, port);
@@ -75,8 +77,23 @@ static void draw(struct queue_books *b, struct queue_draw *d)
 	if (fails(f, FAKE_DRAW, &d->call)) return;
 	if (!k->has_seed) memcpy(k->seed, d->candidate, sizeof k->seed);
 	k->has_seed = true;
+	k->opens_at_ms = d->opens_at_ms;
 	memcpy(d->seed, k->seed, sizeof d->seed);
 	d->count = k->drawn;
+	fake_desk_answer(&f->desk, &d->call, TK_NONE);
+}
+
+static void draws_due(struct queue_books *b, struct queue_draws_due *d)
+{
+	struct fake_queue_books *f = fake_of(b);
+
+	d->count = 0;
+	if (fails(f, FAKE_DRAWS_DUE, &d->call)) return;
+	for (unsigned i = 0; i < f->count && d->count < d->max; i++) {
+		const struct fake_book *k = &f->books[i];
+
+		if (k->has_seed && k->drawn < 0 && k->opens_at_ms <= when_now_ms()) d->schedules[d->count++] = k->schedule;
+	}
 	fake_desk_answer(&f->desk, &d->call, TK_NONE);
 }
 
@@ -92,7 +109,7 @@ static void drawn(struct queue_books *b, struct queue_draw_done *d)
 
 void fake_queue_books_init(struct fake_queue_books *f, struct loop *l)
 {
-	*f = (struct fake_queue_books){.port = {epoch, settings, put, sold_out, draw, drawn}};
+	*f = (struct fake_queue_books){.port = {epoch, settings, put, sold_out, draw, draws_due, drawn}};
 	fake_desk_init(&f->desk, l);
 }
 

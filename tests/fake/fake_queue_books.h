@@ -6,7 +6,16 @@
 #include "fake/fake_fault.h"
 #include "port/queue_books.h"
 
-enum fake_books_call { FAKE_EPOCH, FAKE_SETTINGS, FAKE_PUT, FAKE_SOLD_OUT, FAKE_DRAW, FAKE_DRAWN, FAKE_BOOKS_CALLS };
+enum fake_books_call {
+	FAKE_EPOCH,
+	FAKE_SETTINGS,
+	FAKE_PUT,
+	FAKE_SOLD_OUT,
+	FAKE_DRAW,
+	FAKE_DRAWS_DUE,
+	FAKE_DRAWN,
+	FAKE_BOOKS_CALLS
+};
 enum { FAKE_BOOKS = 16 };
 
 struct fake_book {					 /* of a schedule */
@@ -14,7 +23,8 @@ struct fake_book {					 /* of a schedule */
 	struct queue_setting setting;
 	bool sold_out, has_seed;
 	uint8_t seed[QUEUE_SEED];
-	int64_t drawn; /* -1: not yet */
+	int64_t opens_at_ms; /* as the draw was asked for */
+	int64_t drawn;		 /* -1: not yet */
 };
 struct fake_queue_books {
 	struct queue_books port;

@@ -408,7 +408,7 @@ static void do_hear(struct fake_queue_store *f, struct port_call *c)
 	}
 }
 
-/* --- the draw, birth, revive, open --- */
+/* --- the draw, birth, revive, wake, open --- */
 
 static void do_scan(struct fake_queue_store *f, struct port_call *c)
 {
@@ -465,6 +465,12 @@ static void do_revive(struct fake_queue_store *f, struct port_call *c)
 	l->base = above;
 	l->life = f->life;
 	l->open = true;
+}
+
+static void do_wake_all(struct fake_queue_store *f, struct port_call *c)
+{
+	CALL(queue_wake);
+	for (unsigned i = 0; i < k->count; i++) line_of(f, k->schedules[i])->open = true;
 }
 
 static void do_open(struct fake_queue_store *f, struct port_call *c)
@@ -573,7 +579,7 @@ static void sum_up(struct fake_queue_store *f, struct fake_line *l, struct queue
 		APPEND(l->samples, l->sample_count, (struct fake_span){f->now_ms, l->seq});
 		l->sampled = f->now_ms;
 	}
-	if (k->waiting + k->active + k->pre > 0) return;
+	if (k->waiting + k->active + k->pre > 0 || k->draw_due) return;
 	l->open = l->sold = l->busy = false;
 	l->ticked = 0;
 	l->sum = l->weight = 0;
@@ -625,6 +631,7 @@ PORT(scan, queue_scan_pre, FAKE_SCAN)
 PORT(number, queue_number_pre, FAKE_NUMBER)
 PORT(birth, queue_birth, FAKE_BIRTH)
 PORT(revive, queue_revive, FAKE_REVIVE)
+PORT(wake_all, queue_wake, FAKE_WAKE)
 PORT(open, queue_open, FAKE_OPEN)
 
 void fake_queue_store_init(struct fake_queue_store *f, struct loop *l)
@@ -643,6 +650,7 @@ void fake_queue_store_init(struct fake_queue_store *f, struct loop *l)
 			.number_pre = number,
 			.birth = birth,
 			.revive = revive,
+			.wake = wake_all,
 			.open = open},
 		.life = 1,
 		.now_ms = 1700000000000,

@@ -24,6 +24,7 @@ enum fake_queue_call {
 	FAKE_NUMBER,
 	FAKE_BIRTH,
 	FAKE_REVIVE,
+	FAKE_WAKE,
 	FAKE_OPEN,
 	FAKE_QUEUE_CALLS
 };

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/app/leave_queue.h"
+#include "api/app/look_draw.h"
 #include "api/jobs/rooms.h"
 #include "runtime/hmac.h"
 #include "runtime/mem.h"
@@ -50,6 +52,12 @@ static bool is_drawn(struct hall *h, void *arg)
 {
 	(void)arg;
 	return book_of(h)->drawn >= 0 && !room_find(h->w.backstage->rooms, HALL_EARLY)->draw;
+}
+
+static bool is_drawn_in_the_book(struct hall *h, void *arg)
+{
+	(void)arg;
+	return book_of(h)->drawn >= 0;
 }
 
 static void wait_for_the_draw(struct hall *h)
@@ -126,6 +134,77 @@ static void a_draw_of_nobody_is_done_too(void **state)
 	assert_int_equal(book_of(h)->drawn, 0);
 }
 
+static void nothing(struct flow *f)
+{
+	(void)f;
+}
+
+static int over(struct flow *f)
+{
+	(void)f;
+	return FLOW_END;
+}
+
+static const struct flow_step WAIT[] = {{"wait", nothing, over}};
+
+static void ask_for_the_seed(struct hall *h)
+{
+	struct look_draw l = {.schedule = HALL_EARLY};
+	unsigned mark = hall_mark(h);
+
+	look_draw_start(&l, &h->services, hall_done);
+	hall_wait(h, mark);
+	assert_int_equal(l.outcome, DRAW_KNOWN);
+	look_draw_finish(&l);
+}
+
+static bool is_at_rest(struct hall *h, void *arg)
+{
+	int64_t schedules[10];
+	struct queue_open open = {.schedules = schedules, .max = 10};
+	struct flow wait;
+	unsigned mark = hall_mark(h);
+
+	(void)arg;
+	flow_start(&wait, WAIT, 0, hall_done);
+	open.call.flow = &wait;
+	h->w.queue.port.open(&h->w.queue.port, &open);
+	hall_wait(h, mark);
+	return open.count == 0;
+}
+
+/* The seed was asked for, as whoever checks the draw does; then nobody comes, before and after. */
+static void a_draw_that_nobody_comes_to_is_made_at_the_opening(void **state)
+{
+	struct hall *h = *state;
+
+	hall_begin(h);
+	ask_for_the_seed(h);
+	hall_turn_for(h, 1200);
+	assert_int_equal(h->w.queue.calls[FAKE_TICK], 0); /* and costs the store nothing before */
+	assert_true(hall_turn_until(h, is_drawn_in_the_book, NULL, HALL_EARLY_MS + 3000));
+	assert_int_equal(book_of(h)->drawn, 0);
+	assert_true(hall_turn_until(h, is_at_rest, NULL, 1000));
+}
+
+static void who_left_before_the_opening_leaves_a_draw_behind(void **state)
+{
+	struct hall *h = *state;
+	struct leave_queue l = {0};
+	unsigned mark;
+
+	hall_begin(h);
+	hall_visit(h, HALL_EARLY, 5, true, NULL);
+	hall_turn_for(h, 700);
+	mark = hall_mark(h);
+	leave_queue_start(&l, &h->services, HALL_EARLY, 5, hall_done);
+	hall_wait(h, mark);
+	leave_queue_finish(&l);
+	assert_true(hall_turn_until(h, is_at_rest, NULL, 1000));
+	assert_true(hall_turn_until(h, is_drawn_in_the_book, NULL, HALL_EARLY_MS + 3000));
+	assert_int_equal(book_of(h)->drawn, 0);
+}
+
 static void whatever_fails_the_draw_comes_to_the_same(void **state)
 {
 	static const enum fake_queue_call STORE[] = {FAKE_SCAN, FAKE_NUMBER, FAKE_NUMBER};
@@ -150,19 +229,6 @@ static void note_number(struct queue_watch *w)
 {
 	number_told = w->place.number;
 }
-
-static void nothing(struct flow *f)
-{
-	(void)f;
-}
-
-static int over(struct flow *f)
-{
-	(void)f;
-	return FLOW_END;
-}
-
-static const struct flow_step WAIT[] = {{"wait", nothing, over}};
 
 static void a_stream_hears_its_number(void **state)
 {
@@ -196,6 +262,8 @@ int main(void)
 		TEST(early_users_are_numbered_by_the_seed_and_late_ones_follow),
 		TEST(nobody_is_numbered_before_the_opening),
 		TEST(a_draw_of_nobody_is_done_too),
+		TEST(a_draw_that_nobody_comes_to_is_made_at_the_opening),
+		TEST(who_left_before_the_opening_leaves_a_draw_behind),
 		TEST(whatever_fails_the_draw_comes_to_the_same),
 		TEST(a_stream_hears_its_number),
 	};

@@ -97,6 +97,7 @@ void hall_begin(struct hall *h)
 	job_start(h->w.backstage->job[JOB_STEER]);
 	job_start(h->w.backstage->job[JOB_LOOK]);
 	job_start(h->w.backstage->job[JOB_ADMIT]);
+	job_start(h->w.backstage->job[JOB_DUE_DRAWS]);
 }
 
 void hall_turn(struct hall *h)

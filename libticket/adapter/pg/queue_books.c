@@ -182,6 +182,33 @@ static void draw(struct queue_books *b, struct queue_draw *d)
 	pg_query_call(pg_of(b), &DRAW, &d->call);
 }
 
+static void due_bind(struct pg_args *a, const struct port_call *c)
+{
+	pg_i64(a, ASKED(queue_draws_due, c)->max);
+}
+
+static void due_row(struct port_call *c, const struct pg_row *row)
+{
+	struct queue_draws_due *d = CALL(queue_draws_due, c);
+
+	if (d->count < d->max) d->schedules[d->count++] = pg_get_i64(row, 0);
+}
+
+static const struct pg_query DUE = {
+	.stmt = STMT_QUEUE_DRAW_DUE,
+	.lane = PG_FAST,
+	.params = 1,
+	.types = {PG_I64},
+	.bind = due_bind,
+	.row = due_row,
+};
+
+static void draws_due(struct queue_books *b, struct queue_draws_due *d)
+{
+	d->count = 0;
+	pg_query_call(pg_of(b), &DUE, &d->call);
+}
+
 static void drawn_bind(struct pg_args *a, const struct port_call *c)
 {
 	pg_i64(a, ASKED(queue_draw_done, c)->schedule);
@@ -204,7 +231,13 @@ static void drawn(struct queue_books *b, struct queue_draw_done *d)
 void pg_queue_books_init(struct pg_queue_books *b, struct pg *pg)
 {
 	*b = (struct pg_queue_books){
-		.port = {.epoch = epoch, .settings = settings, .put = put, .sold_out = sold_out, .draw = draw, .drawn = drawn},
+		.port = {.epoch = epoch,
+			.settings = settings,
+			.put = put,
+			.sold_out = sold_out,
+			.draw = draw,
+			.draws_due = draws_due,
+			.drawn = drawn},
 		.pg = pg,
 	};
 }

@@ -450,7 +450,7 @@ static void number_pre(struct queue_store *s, struct queue_number_pre *k)
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
-/* --- birth, revive, open --- */
+/* --- birth, revive, wake, open --- */
 
 static void bind_birth(struct redis_args *a, struct port_call *c)
 {
@@ -505,6 +505,20 @@ static void revive(struct queue_store *s, struct queue_revive *k)
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
+static void bind_wake(struct redis_args *a, struct port_call *c)
+{
+	const struct queue_wake *k = container_of(c, struct queue_wake, call);
+	redis_arg(a, "queue:open", 10);
+	for (unsigned i = 0; i < k->count; i++) redis_arg_int(a, k->schedules[i]);
+}
+
+static void wake(struct queue_store *s, struct queue_wake *k)
+{
+	static const struct redis_op OP = {.command = "SADD", .bind = bind_wake, .replied = just_answer};
+	assert(k->count > 0);
+	redis_call(redis_of(s), &OP, &k->call);
+}
+
 static void bind_open(struct redis_args *a, struct port_call *c)
 {
 	redis_arg(a, "queue:open", 10);
@@ -545,6 +559,7 @@ void redis_queue_store_init(struct redis_queue_store *s, struct redis *r)
 			.number_pre = number_pre,
 			.birth = birth,
 			.revive = revive,
+			.wake = wake,
 			.open = open_schedules},
 		.redis = r,
 	};

@@ -172,7 +172,7 @@ if waiting > 0 and (now - sampled >= 500 or now < sampled) then
 end
 
 local early = pre >= 0 and call('SCARD', PRE) or 0
-local idle = waiting + active + admitted + early == 0
+local idle = waiting + active + admitted + early == 0 and not due
 active = count(ACTIVE)
 if idle and active == 0 then
 	call('SREM', 'queue:open', string.sub(tail, 2, -2))

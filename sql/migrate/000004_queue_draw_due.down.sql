@@ -1,0 +1,1 @@
+DROP INDEX queue_draw_due;
