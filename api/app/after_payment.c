@@ -8,10 +8,13 @@
 #include "port/event_out.h"
 #include "port/outbox.h"
 #include "port/seat_lock.h"
+#include "runtime/loop.h"
 #include "runtime/metrics.h"
 
-/* Marks that wait while a script is under way; beyond, they are left to backstage's comparison. */
-enum { MARKS_MAX = 4096 };
+/* Marks that wait for the next script; beyond, they are left to backstage's comparison. A script costs Redis much
+ * beside its marks, and nobody waits for them: until it comes the seat is protected by the key of its hold, and where
+ * that has just ended, payment/ready refuses it to others by the order's own row. */
+enum { MARKS_MAX = 4096, MARKS_EVERY_MS = 5 };
 
 struct after_payment {
 	struct services *services;
@@ -19,6 +22,8 @@ struct after_payment {
 	unsigned clearings, unreported;
 	/* Two halves: one is with Redis, the other fills up meanwhile. */
 	struct flow marking;
+	struct timer mark_next;
+	int64_t mark_at_ms; /* the next script, at the earliest */
 	struct seat_apply apply;
 	struct seat_change marks[2][MARKS_MAX];
 	unsigned filling, count;
@@ -77,12 +82,13 @@ static void delivered(void *ctx, const struct uuid *event_id, uint64_t tag, enum
 	flow_start(&c->flow, CLEARING, 0, clearing_done);
 }
 
-/* --- pending marks: as many as came while the last script was under way --- */
+/* --- pending marks: the first at once, then as many as came since the last script --- */
 
 static void mark_seats(struct flow *f)
 {
 	struct after_payment *a = container_of(f, struct after_payment, marking);
 
+	a->mark_at_ms = loop_now_ms(a->services->loop) + MARKS_EVERY_MS;
 	a->apply = (struct seat_apply){.call.flow = f, .changes = a->marks[a->filling], .count = a->count};
 	a->filling ^= 1;
 	a->count = 0;
@@ -95,14 +101,37 @@ static int seats_marked(struct flow *f)
 
 	for (unsigned i = 0; tk_failed(f->err) && i < a->apply.count; i++)
 		seating_mend(a->services->seating, a->apply.changes[i].schedule);
-	return a->count ? 0 : FLOW_END;
+	return FLOW_END;
 }
 
 static const struct flow_step MARKING[] = {{"mark_seats", mark_seats, seats_marked}};
 
+static void mark_now(struct after_payment *a);
+
+static void mark_soon(struct after_payment *a)
+{
+	if (a->under_way || a->count == 0) return;
+	if (loop_now_ms(a->services->loop) >= a->mark_at_ms) mark_now(a);
+	else if (a->mark_next.slot == 0) timer_arm(a->services->loop, &a->mark_next, a->mark_at_ms);
+}
+
+static void mark_due(struct timer *t)
+{
+	mark_soon(container_of(t, struct after_payment, mark_next));
+}
+
 static void marking_done(struct flow *f)
 {
-	container_of(f, struct after_payment, marking)->under_way = false;
+	struct after_payment *a = container_of(f, struct after_payment, marking);
+
+	a->under_way = false;
+	mark_soon(a);
+}
+
+static void mark_now(struct after_payment *a)
+{
+	a->under_way = true;
+	flow_start(&a->marking, MARKING, 0, marking_done);
 }
 
 static void mark_pending(struct after_payment *a, const struct order_approve *o)
@@ -118,9 +147,7 @@ static void mark_pending(struct after_payment *a, const struct order_approve *o)
 		.seat = o->event.seat,
 		.kind = CLAIM_PENDING,
 	};
-	if (a->under_way) return;
-	a->under_way = true;
-	flow_start(&a->marking, MARKING, 0, marking_done);
+	mark_soon(a);
 }
 
 void after_payment_approved(struct after_payment *a, const struct order_approve *o)
@@ -138,6 +165,7 @@ struct after_payment *after_payment_create(struct services *s)
 
 	if (!a) return NULL;
 	a->services = s;
+	a->mark_next.fired = mark_due;
 	s->events->delivered = delivered;
 	s->events->ctx = a;
 	return a;
@@ -145,7 +173,7 @@ struct after_payment *after_payment_create(struct services *s)
 
 bool after_payment_idle(const struct after_payment *a)
 {
-	return !a->under_way && !a->clearings && !a->unreported;
+	return !a->under_way && !a->count && !a->clearings && !a->unreported;
 }
 
 void after_payment_destroy(struct after_payment *a)
@@ -153,6 +181,7 @@ void after_payment_destroy(struct after_payment *a)
 	struct clearing *c;
 
 	if (!a) return;
+	timer_stop(a->services->loop, &a->mark_next);
 	while ((c = a->spare)) {
 		a->spare = c->next;
 		free(c);

@@ -359,6 +359,30 @@ static void kafka_and_redis_may_be_away_while_people_pay(void **state)
 	assert_true(after_payment_idle(s->services.after_payment));
 }
 
+static void seats_paid_one_behind_the_other_are_marked_together(void **state)
+{
+	enum { BUYERS = 4 };
+	struct shop *s = *state;
+	struct complete_payment c[BUYERS];
+	unsigned before = finished;
+	int64_t until = loop_now_us() + 2000000;
+
+	for (unsigned i = 0; i < BUYERS; i++)
+		c[i] = (struct complete_payment){.approve.order_no = an_order(s, 10 + i, 1 + i)};
+	for (unsigned i = 0; i < BUYERS; i++) complete_payment_start(&c[i], &s->services, on_done);
+	while ((finished < before + BUYERS || !after_payment_idle(s->services.after_payment)) && loop_now_us() < until)
+		turn(s);
+	assert_true(after_payment_idle(s->services.after_payment));
+	assert_int_equal(s->w.seats.calls[FAKE_APPLY], 2); /* the first at once */
+	for (unsigned i = 0; i < BUYERS; i++) {
+		struct seat_no no = fake_seat_no(1 + i);
+
+		assert_int_equal(c[i].outcome, COMPLETED);
+		fake_seat_lock_delete(&s->w.seats, SHOW, &no);
+		assert_int_equal(hold(s, ANN, 1 + i), HOLD_SEAT_HELD);
+	}
+}
+
 static void a_full_outbox_refuses_payments_and_loses_none(void **state)
 {
 	struct shop *s = *state;
@@ -478,6 +502,7 @@ int main(void)
 		TEST(an_unknown_outcome_is_settled_by_asking_again),
 		TEST(a_payment_that_could_not_be_committed_took_nothing),
 		TEST(kafka_and_redis_may_be_away_while_people_pay),
+		TEST(seats_paid_one_behind_the_other_are_marked_together),
 		TEST(a_full_outbox_refuses_payments_and_loses_none),
 		TEST(what_is_decided_is_not_paid_again),
 		TEST(a_declined_payment_frees_the_seat),
