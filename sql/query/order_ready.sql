@@ -1,4 +1,5 @@
--- One new READY order for each call, unless something stands in the way (enum ready_verdict).
+-- One new READY order for each call, unless something stands in the way (enum ready_verdict): the careful statement, for
+-- what order_ready_fast did not decide.
 -- $1 order_no  $2 user  $3 schedule  $4 seat  $5 amount  $6 the hold's remaining ms  $7 limit
 -- Calls for the same user and seat are one: the first makes the order, the others are told of it. Orders that are made
 -- together count for the limit too: what goes beyond with them asks again, when they can be seen. A HELD row without an
@@ -47,7 +48,7 @@ WITH call AS MATERIALIZED (
     -- In order: two batches that insert the same numbers wait for each other in one direction only.
     INSERT INTO payment_order (order_no, user_id, schedule_id, seat_no, amount, expires_at)
     SELECT order_no, user_id, schedule_id, seat_no, amount, now() + remaining_ms * interval '1 millisecond'
-    FROM fitting WHERE fits ORDER BY order_no
+    FROM fitting WHERE fits ORDER BY user_id, order_no
     ON CONFLICT (order_no) DO NOTHING
     RETURNING order_no, user_id, schedule_id, seat_no, amount, expires_at
 )

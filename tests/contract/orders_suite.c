@@ -328,6 +328,33 @@ static void a_number_that_has_ended_says_so(void **state)
 	assert_int_equal(ready_verdict(w, late.user, late.schedule, "A-1"), READY_CREATED);
 }
 
+/* All at once: users with two seats each, one of whom asks with a number that has ended. */
+static void a_number_that_has_ended_harms_no_other(void **state)
+{
+	enum { CALLS = 20 };
+	struct orders_world *w = *state;
+	int64_t user = fresh(w), schedule = fresh(w);
+	struct order_ready r[CALLS];
+	struct asker a[CALLS];
+	for (int i = 0; i < CALLS; i++) {
+		char no[8];
+		snprintf(no, sizeof no, "A-%d", i);
+		r[i] = ready_call(i == 7 ? user : fresh(w) - i % 2, schedule, no);
+	}
+	ask_ready(w, &r[7]);
+	assert_int_equal(ask_fail(w, r[7].order_no, 0, "NO").verdict, FAIL_DONE);
+	for (int i = 0; i < CALLS; i++) {
+		asker_init(&a[i], &r[i].call);
+		w->orders->ready(w->orders, &r[i]);
+	}
+	for (int i = 0; i < CALLS; i++) {
+		assert_true(asker_wait(&a[i], w->loop));
+		assert_int_equal(a[i].err.kind, TK_OK);
+		assert_int_equal(r[i].verdict, i == 7 ? READY_ENDED : READY_CREATED);
+		assert_true(r[i].expires_ms > 0 && r[i].amount_krw == PRICE);
+	}
+}
+
 /* --- approve --- */
 
 static void an_approval_is_one_payment_one_event(void **state)
@@ -558,6 +585,7 @@ int orders_suite(struct orders_world *w)
 		TEST(the_limit_counts_orders_and_seats_once_each),
 		TEST(the_limit_counts_orders_that_are_made_at_once),
 		TEST(a_number_that_has_ended_says_so),
+		TEST(a_number_that_has_ended_harms_no_other),
 		TEST(an_approval_is_one_payment_one_event),
 		TEST(approving_again_tells_the_same_event),
 		TEST(many_approvals_at_once_are_one),

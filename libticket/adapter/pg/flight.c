@@ -96,6 +96,17 @@ static void refused(struct pg *pg, struct pg_flight *f, enum tk_kind kind)
 	else pg_flight_answer(pg, f, (struct tk_err){kind, "flight.c", PG_STATEMENT[f->kind->stmt].name});
 }
 
+static void conflicted(struct pg *pg, struct pg_flight *f)
+{
+	const struct pg_batch *instead = f->kind->batch ? f->kind->batch->instead : NULL;
+	if (!instead) {
+		refused(pg, f, TK_CONFLICT);
+		return;
+	}
+	for (unsigned i = 0; i < f->count; i++) pg_enqueue(pg, pg_kind_of_batch(pg, instead), f->calls[i], false);
+	pg_flight_free(pg, f);
+}
+
 /* For as long as the calls' time lasts. */
 static void too_heavy(struct pg *pg, struct pg_flight *f)
 {
@@ -114,7 +125,7 @@ void pg_flight_land(struct pg_conn *c)
 	switch (f->fate) {
 	case PG_FATE_OK: deliver(pg, f); break;
 	case PG_FATE_DATA: refused(pg, f, TK_INVALID); break;
-	case PG_FATE_CONFLICT: refused(pg, f, TK_CONFLICT); break;
+	case PG_FATE_CONFLICT: conflicted(pg, f); break;
 	case PG_FATE_AGAIN: again(pg, f); break;
 	case PG_FATE_HEAVY: too_heavy(pg, f); break;
 	case PG_FATE_REFUSED: pg_flight_answer(pg, f, TK_ERR(TK_UNAVAILABLE, name)); break;

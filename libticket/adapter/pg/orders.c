@@ -21,8 +21,9 @@ static struct pg *pg_of(struct orders *o)
 
 /* --- ready --- */
 
-/* The number exists, but was not there yet when the statement began to read: the next one sees it. */
-enum { READY_RACE = READY_ENDED + 1 };
+/* Not decided: by the fast statement; or the number exists, but was not there yet when the careful one began to read,
+ * and the next sees it. */
+enum { READY_UNDECIDED = READY_ENDED + 1 };
 
 static void ready_bind(struct pg_args *a, const struct port_call *c)
 {
@@ -46,28 +47,39 @@ static void ready_row(struct port_call *c, const struct pg_row *row)
 	r->expires_ms = pg_get_time(row, 4);
 }
 
+static void ready_made(struct port_call *c, const struct pg_row *row)
+{
+	struct order_ready *r = CALL(order_ready, c);
+	r->verdict = READY_CREATED;
+	r->expires_ms = pg_get_time(row, 1);
+}
+
+static int by_user(const struct port_call *a, const struct port_call *b)
+{
+	const struct order_ready *x = ASKED(order_ready, a), *y = ASKED(order_ready, b);
+	if (x->user != y->user) return x->user < y->user ? -1 : 1;
+	return memcmp(x->order_no.b, y->order_no.b, sizeof x->order_no.b);
+}
+
 static struct tk_err ready_settle(struct port_call *c, const struct pg_batch **ret_again);
 
-static const struct pg_batch READY = {
-	.stmt = STMT_ORDER_READY,
-	.lane = PG_FAST,
-	.write = true,
-	.params = 7,
-	.types = {PG_UUID, PG_I64, PG_I64, PG_TEXT, PG_I64, PG_I64, PG_I64},
-	.bind = ready_bind,
-	.row = ready_row,
-	.settle = ready_settle,
-};
+#define READY_BATCH                                                                                                    \
+	.lane = PG_FAST, .write = true, .params = 7, .types = {PG_UUID, PG_I64, PG_I64, PG_TEXT, PG_I64, PG_I64, PG_I64},  \
+	.bind = ready_bind, .settle = ready_settle
+static const struct pg_batch READY = {.stmt = STMT_ORDER_READY, .row = ready_row, READY_BATCH};
+static const struct pg_batch READY_FAST = {
+	.stmt = STMT_ORDER_READY_FAST, .row = ready_made, .order = by_user, .instead = &READY, READY_BATCH};
 
 static struct tk_err ready_settle(struct port_call *c, const struct pg_batch **ret_again)
 {
-	if ((int)CALL(order_ready, c)->verdict == READY_RACE) *ret_again = &READY;
+	if ((int)CALL(order_ready, c)->verdict == READY_UNDECIDED) *ret_again = &READY;
 	return TK_NONE;
 }
 
 static void ready(struct orders *o, struct order_ready *r)
 {
-	pg_batch_call(pg_of(o), &READY, &r->call);
+	r->verdict = (enum ready_verdict)READY_UNDECIDED;
+	pg_batch_call(pg_of(o), &READY_FAST, &r->call);
 }
 
 /* --- approve --- */

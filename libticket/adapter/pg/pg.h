@@ -3,7 +3,7 @@
  * Calls of one kind that wait at the same moment leave as one statement whose parameters are arrays
  * (unnest), as soon as a connection of their lane is idle; no timer. Each statement is followed by its own Sync and so
  * is a transaction of its own. A statement that fails for its data (SQLSTATE 22xxx, 23xxx) is repeated with one call
- * each, so that a bad one harms nobody else. 40001, 40P01 and 55P03 are repeated, with jitter, at most 3 times.
+ * each, so that a bad one harms nobody else (or another decides, pg_batch.instead). 40001, 40P01 and 55P03 are repeated, with jitter, at most 3 times.
  *
  * Lanes: FAST never waits for a lock (SKIP LOCKED, or rows nobody else has); SLOW may (lock_timeout 200 ms). An idle
  * FAST connection takes up to 8 statements at once, a SLOW one a single one.
@@ -91,6 +91,9 @@ struct pg_batch {
 	 * *ret_again set to another batch). */
 	struct tk_err (*settle)(struct port_call *c, const struct pg_batch **ret_again);
 	int (*order)(const struct port_call *a, const struct port_call *b); /* of the calls; NULL: as they came */
+	/* Whose turn it is when a unique constraint has refused this one: all of its calls are asked there. NULL: each singly
+	 * here. */
+	const struct pg_batch *instead;
 };
 void pg_batch_call(struct pg *pg, const struct pg_batch *b, struct port_call *c);
 
