@@ -175,6 +175,25 @@ static void a_delivered_event_is_cleared_once_and_again_is_nothing(void **state)
 	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM outbox"), 2);
 }
 
+static void delivered_events_wait_for_each_other(void **state)
+{
+	struct outbox_world *w = *state;
+	struct payment_completed e[10];
+	struct outbox_clear c[2];
+	struct asker a[2];
+	approved_orders(3, "1 min", "1 s");
+	lease(w, e, 10);
+	for (int i = 0; i < 2; i++) {
+		c[i] = (struct outbox_clear){.event_id = e[i].event_id};
+		asker_init(&a[i], &c[i].call);
+		w->outbox->clear(w->outbox, &c[i]);
+		if (i == 0) assert_false(asker_wait_ms(&a[0], w->pg.loop, 10));
+	}
+	assert_true(asker_wait(&a[0], w->pg.loop));
+	assert_int_equal(a[1].answers, 1); /* by the same statement */
+	assert_int_equal(pg_db_int(&db, "SELECT count(*) FROM outbox"), 1);
+}
+
 /* --- sweep --- */
 
 static void what_is_undecided_without_a_row_gets_it_back(void **state)
@@ -368,6 +387,7 @@ int main(void)
 		TEST(what_is_not_due_is_not_leased_and_the_limit_holds),
 		TEST(a_row_that_another_relay_leases_is_left_to_it),
 		TEST(a_delivered_event_is_cleared_once_and_again_is_nothing),
+		TEST(delivered_events_wait_for_each_other),
 		TEST(what_is_undecided_without_a_row_gets_it_back),
 		TEST(a_young_approval_is_left_alone),
 		TEST(five_times_and_then_it_is_a_finding),

@@ -16,12 +16,13 @@
 #include "runtime/metrics.h"
 
 enum {
-	PG_PIPELINE_MAX = 8,  /* statements sent to an idle FAST connection at once; SLOW: 1, they wait for locks */
-	PG_BATCH_MAX = 500,	  /* default of pg_batch.max */
-	PG_QUEUE_MAX = 20000, /* default of pg_settings.queue_max */
-	PG_TRIES_MAX = 4,	  /* the first and 3 repeats after a deadlock or lock timeout */
+	PG_PIPELINE_MAX = 8,	/* statements sent to an idle FAST connection at once; SLOW: 1, they wait for locks */
+	PG_BATCH_MAX = 500,		/* default of pg_batch.max */
+	PG_LINGER_ENOUGH = 250, /* so many calls linger no longer */
+	PG_QUEUE_MAX = 20000,	/* default of pg_settings.queue_max */
+	PG_TRIES_MAX = 4,		/* the first and 3 repeats after a deadlock or lock timeout */
 	PG_LOCK_TIMEOUT_MS = 200,
-	PG_TICK_MS = 20, /* deadlines are looked at this often while anything is under way */
+	PG_TICK_MS = 20, /* deadlines, and who has lingered enough, are looked at this often while anything is under way */
 	PG_BACKOFF_MIN_MS = 50,
 	PG_BACKOFF_MAX_MS = 1000,
 	PG_CONNECT_MS = 3000
@@ -68,6 +69,8 @@ struct pg_kind {
 	enum pg_lane lane;
 	bool write;
 	struct port_call *head, **tail;
+	unsigned count;	  /* of these */
+	int64_t since_ms; /* when there was none */
 	bool listed;
 	TAILQ_ENTRY(pg_kind) link; /* in lane->kinds while calls wait */
 	struct pg_kind *next;	   /* another one with the same statement */

@@ -16,8 +16,18 @@ static void clear_bind(struct pg_args *a, const struct port_call *c)
 	pg_uuid(a, &ASKED(outbox_clear, c)->event_id);
 }
 
+/* The relay does not look at a row before 15 s have passed. */
+enum { CLEAR_LINGER_MS = 40 };
+
 static const struct pg_batch CLEAR = {
-	.stmt = STMT_OUTBOX_CLEAR, .lane = PG_FAST, .write = true, .params = 1, .types = {PG_UUID}, .bind = clear_bind};
+	.stmt = STMT_OUTBOX_CLEAR,
+	.lane = PG_FAST,
+	.write = true,
+	.linger_ms = CLEAR_LINGER_MS,
+	.params = 1,
+	.types = {PG_UUID},
+	.bind = clear_bind,
+};
 
 static void clear(struct outbox *o, struct outbox_clear *c)
 {

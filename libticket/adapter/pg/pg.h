@@ -1,9 +1,10 @@
 /* pg: a loop's connections to PostgreSQL, in libpq's pipeline mode, and the micro-batch.
  *
  * Calls of one kind that wait at the same moment leave as one statement whose parameters are arrays
- * (unnest), as soon as a connection of their lane is idle; no timer. Each statement is followed by its own Sync and so
- * is a transaction of its own. A statement that fails for its data (SQLSTATE 22xxx, 23xxx) is repeated with one call
- * each, so that a bad one harms nobody else (or another decides, pg_batch.instead). 40001, 40P01 and 55P03 are repeated, with jitter, at most 3 times.
+ * (unnest), as soon as a connection of their lane is idle; no timer, but for kinds that linger (pg_batch.linger_ms).
+ * Each statement is followed by its own Sync and so is a transaction of its own. A statement that fails for its data
+ * (SQLSTATE 22xxx, 23xxx) is repeated with one call each, so that a bad one harms nobody else, or another one decides
+ * (pg_batch.instead). 40001, 40P01 and 55P03 are repeated, with jitter, at most 3 times.
  *
  * Lanes: FAST never waits for a lock (SKIP LOCKED, or rows nobody else has); SLOW may (lock_timeout 200 ms). An idle
  * FAST connection takes up to 8 statements at once, a SLOW one a single one.
@@ -82,6 +83,9 @@ struct pg_batch {
 	enum pg_lane lane;
 	bool write;	  /* sent and lost: TK_UNCERTAIN */
 	unsigned max; /* calls a statement; 0: 500 */
+	/* Nobody is waiting for the answer: the first call of a statement waits so long for others (looked at every 20 ms, and
+	 * at once when there are 250). */
+	int64_t linger_ms;
 	unsigned params;
 	enum pg_type types[PG_PARAMS_MAX]; /* of the elements; the statement takes arrays of these */
 	void (*bind)(struct pg_args *a, const struct port_call *c); /* one value for each parameter, in order */

@@ -37,6 +37,7 @@ struct pg_kind *pg_kind_of_query(struct pg *pg, const struct pg_query *q)
 
 void pg_enqueue(struct pg *pg, struct pg_kind *k, struct port_call *c, bool first)
 {
+	if (!k->count++) k->since_ms = loop_now_ms(pg->loop);
 	if (first) {
 		c->next = k->head;
 		k->head = c;
@@ -57,6 +58,7 @@ static struct port_call *dequeue(struct pg *pg, struct pg_kind *k)
 	struct port_call *c = k->head;
 	k->head = c->next;
 	if (!k->head) k->tail = &k->head;
+	k->count--;
 	pg->queued--;
 	return c;
 }
@@ -145,10 +147,26 @@ static struct pg_flight *flight_of_kind(struct pg *pg, struct pg_kind *k)
 	return f;
 }
 
+static bool lingers(const struct pg *pg, const struct pg_kind *k)
+{
+	const struct pg_batch *b = k->batch;
+	return b && b->linger_ms && k->count < PG_LINGER_ENOUGH && loop_now_ms(pg->loop) - k->since_ms < b->linger_ms;
+}
+
+static struct pg_kind *next_kind(const struct pg *pg, struct pg_lane_state *lane)
+{
+	struct pg_kind *k;
+	TAILQ_FOREACH(k, &lane->kinds, link)
+	{
+		if (!lingers(pg, k)) return k;
+	}
+	return NULL;
+}
+
 static struct pg_flight *next_new(struct pg *pg, struct pg_lane_state *lane)
 {
 	struct pg_kind *k;
-	while ((k = TAILQ_FIRST(&lane->kinds))) {
+	while ((k = next_kind(pg, lane))) {
 		struct pg_flight *f = flight_of_kind(pg, k);
 		TAILQ_REMOVE(&lane->kinds, k, link);
 		k->listed = k->head != NULL;
