@@ -27,7 +27,7 @@
 
 enum {
 	INFLIGHT_MAX = 20000,
-	FLUSH_AT = 8, /* calls: so many leave before the turn ends, and Redis works beside us */
+	FLUSH_AT = 32, /* calls: so many leave before the turn ends, and Redis works beside us */
 	BACKOFF_MIN_MS = 20,
 	BACKOFF_MAX_MS = 500,
 	STEADY_MS = 1000, /* a connection that lived shorter than this is not built again at once */
