@@ -12,7 +12,7 @@ struct queue_hearing {
 	struct flow flow;
 	struct queue_known *known;
 	struct queue_hear call;
-	int64_t users[QUEUE_BATCH_MAX], ends_ms[QUEUE_BATCH_MAX];
+	int64_t users[QUEUE_BATCH_MAX], ends_ms[QUEUE_BATCH_MAX], numbers[QUEUE_BATCH_MAX];
 	uint8_t status[QUEUE_BATCH_MAX];
 	bool under_way;
 };

@@ -163,12 +163,17 @@ static unsigned choose(struct queue_known *k)
 	return n;
 }
 
-static void no_longer_waits(struct queue_watch *w, enum queue_status status, int64_t ends_ms)
+/* The number is the store's: the line may never have shown it, as when the draw and the admission follow at once. */
+static void no_longer_waits(struct queue_watch *w, enum queue_status status, int64_t number, int64_t ends_ms)
 {
 	struct queue_place p = w->place;
 
 	w->unplaced = w->missed = false;
 	p.status = status;
+	if (status == QUEUE_ACTIVE) {
+		p.number = number;
+		p.epoch = queue_epoch_of(number);
+	}
 	p.rank = status == QUEUE_ACTIVE ? 0 : -1;
 	p.expires_ms = status == QUEUE_ACTIVE ? ends_ms : TIME_NONE;
 	tell(w, &p);
@@ -185,7 +190,7 @@ static void waits_somewhere(struct queue_watch *w)
 	w->unplaced = true;
 }
 
-static void learn(struct queue_watch *w, enum queue_status status, int64_t ends_ms)
+static void learn(struct queue_watch *w, enum queue_status status, int64_t number, int64_t ends_ms)
 {
 	switch (status) {
 	case QUEUE_WAITING:
@@ -193,7 +198,7 @@ static void learn(struct queue_watch *w, enum queue_status status, int64_t ends_
 		if (!w->unplaced) waits_somewhere(w);
 		return;
 	case QUEUE_PRE: return;
-	default: no_longer_waits(w, status, ends_ms);
+	default: no_longer_waits(w, status, number, ends_ms);
 	}
 }
 
@@ -207,6 +212,7 @@ static void hear(struct flow *f)
 	h->call.users = h->users;
 	h->call.status = h->status;
 	h->call.ends_ms = h->ends_ms;
+	h->call.numbers = h->numbers;
 	h->call.rules = k->board->ports.rules;
 	k->board->ports.store->hear(k->board->ports.store, &h->call);
 }
@@ -221,7 +227,9 @@ static void learn_all(struct queue_known *k, bool answered)
 		w->asked = false;
 		const int64_t *at = bsearch(&w->user, h->users, h->call.count, sizeof *h->users, compare_users);
 		if (!answered) w->doubted = true; /* with the next news */
-		else if (at) learn(w, (enum queue_status)h->status[at - h->users], h->ends_ms[at - h->users]);
+		if (!answered || !at) continue;
+		size_t i = (size_t)(at - h->users);
+		learn(w, (enum queue_status)h->status[i], h->numbers[i], h->ends_ms[i]);
 	}
 }
 

@@ -131,6 +131,7 @@ struct queue_hear {
 	struct queue_rules rules;
 	uint8_t *status;  /* enum queue_status, the caller's; untouched in a new life */
 	int64_t *ends_ms; /* of the ACTIVE, unix ms; the caller's, or NULL */
+	int64_t *numbers; /* of the ACTIVE; the caller's, or NULL */
 	bool new_life;
 };
 

@@ -665,7 +665,7 @@ static void the_waiting_are_listed_in_their_order(void **state)
 static void many_are_heard_of_at_once(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	int64_t users[QUEUE_BATCH_MAX], ends[QUEUE_BATCH_MAX];
+	int64_t users[QUEUE_BATCH_MAX], ends[QUEUE_BATCH_MAX], numbers[QUEUE_BATCH_MAX];
 	uint8_t status[QUEUE_BATCH_MAX];
 	for (int i = 0; i < QUEUE_BATCH_MAX; i++) users[i] = i + 1;
 	for (int i = 0; i < 400; i++) room_enter(w, users[i]);
@@ -677,9 +677,12 @@ static void many_are_heard_of_at_once(void **state)
 		.count = QUEUE_BATCH_MAX,
 		.rules = w->rules,
 		.status = status,
-		.ends_ms = ends};
+		.ends_ms = ends,
+		.numbers = numbers};
 	well(w, CALL_HEAR, &k.call);
 	assert_int_equal(status[0], QUEUE_ACTIVE);
+	assert_int_equal(numbers[0], room_status(w, 1).number);
+	assert_int_equal(numbers[1], 0);
 	assert_int_equal(ends[0], room_status(w, 1).expires_ms);
 	assert_int_equal(ends[1], TIME_NONE);
 	assert_int_equal(status[1], QUEUE_USED);

@@ -405,6 +405,7 @@ static void do_hear(struct fake_queue_store *f, struct port_call *c)
 		do_status(f, &one.call);
 		k->status[i] = one.verdict == QUEUE_PLACED ? (uint8_t)one.place.status : QUEUE_NOBODY;
 		if (k->ends_ms) k->ends_ms[i] = k->status[i] == QUEUE_ACTIVE ? one.place.expires_ms : TIME_NONE;
+		if (k->numbers) k->numbers[i] = k->status[i] == QUEUE_ACTIVE ? one.place.number : 0;
 	}
 }
 

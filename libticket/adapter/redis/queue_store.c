@@ -356,13 +356,16 @@ static bool read_hear(struct queue_hear *k, const redisReply *r)
 {
 	k->new_life = is_int(r, NEW_LIFE);
 	if (k->new_life) return true;
-	const redisReply *digits = is_array(r, 2) ? r->element[0] : r;
-	size_t end = 1;
+	const redisReply *digits = is_array(r, 3) ? r->element[0] : r;
+	size_t admitted = 0;
 	if (digits->type != REDIS_REPLY_STRING || digits->len != k->count) return false;
 	for (unsigned i = 0; i < k->count; i++) {
 		k->status[i] = (uint8_t)(digits->str[i] - '0');
 		if (k->status[i] >= QUEUE_STATUSES) return false;
-		if (k->ends_ms) k->ends_ms[i] = k->status[i] == QUEUE_ACTIVE ? redis_reply_int(r, end++) : TIME_NONE;
+		bool active = k->status[i] == QUEUE_ACTIVE;
+		if (k->ends_ms) k->ends_ms[i] = active ? redis_reply_int(r, 2 * admitted + 1) : TIME_NONE;
+		if (k->numbers) k->numbers[i] = active ? redis_reply_int(r, 2 * admitted + 2) : 0;
+		admitted += active;
 	}
 	return true;
 }

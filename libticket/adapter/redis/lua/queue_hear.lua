@@ -1,6 +1,6 @@
 -- Many users are heard of. KEYS: queue:head:{S}   ARGV: run_id, grace ms, active ttl ms, user...
--- Gives one digit a user, the number of enum queue_status, and after them, where somebody is admitted, the end of each
--- admission; -1 in a new life.
+-- Gives one digit a user, the number of enum queue_status, and after them, where somebody is admitted, the end and the
+-- number of each admission; -1 in a new life.
 local call, grace, ttl = redis.call, ARGV[2] + 0, ARGV[3] + 0
 local head = call('GET', KEYS[1])
 if not head then return -1 end
@@ -53,7 +53,7 @@ local function elsewhere(user, place, over)
 	local number, state = string.match(place or '', '^(%d+):(.)')
 	if state == '0' or state == '1' then
 		over = state == '1' and over and over - q > 0 and over + 0 or state == '0' and claim(user, number, state, ttl)
-		if over then reply[#reply + 1] = over + now - q end
+		if over then reply[#reply + 1], reply[#reply + 2] = over + now - q, number + 0 end
 		return over and '3' or '5'
 	end
 	if state then return state == 'U' and '4' or '5' end
