@@ -19,11 +19,17 @@ static bool user_of(const char *sub, int64_t *ret)
 	return true;
 }
 
+/* libjwt gives -1 where there is none, and 0 for what is no integer: a fraction, a word. */
+static bool is_reached(jwt_t *jwt, int64_t now_s)
+{
+	int64_t nbf = jwt_get_grant_int(jwt, "nbf");
+	return nbf != 0 && nbf <= now_s;
+}
+
 static bool claims_hold(jwt_t *jwt, int64_t now_s, struct jwt_claims *ret)
 {
 	if (jwt_get_alg(jwt) != JWT_ALG_HS256) return false;
-	int64_t exp = jwt_get_grant_int(jwt, "exp"), nbf = jwt_get_grant_int(jwt, "nbf");
-	if (exp <= now_s || nbf > now_s) return false;
+	if (jwt_get_grant_int(jwt, "exp") <= now_s || !is_reached(jwt, now_s)) return false;
 	const char *role = jwt_get_grant(jwt, "role");
 	ret->admin = role && strcmp(role, "admin") == 0;
 	return user_of(jwt_get_grant(jwt, "sub"), &ret->user);

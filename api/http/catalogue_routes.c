@@ -17,11 +17,11 @@ enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 100 };
 
 static bool page_args(struct exchange *x, unsigned *ret_limit, int64_t *ret_after)
 {
-	const char *cursor = exchange_arg(x, "cursor");
+	const char *cursor;
 	int64_t limit = LIMIT_DEFAULT;
 	char *end;
 
-	if (!exchange_int_arg(x, "limit", 1, LIMIT_MAX, &limit)) return false;
+	if (!exchange_int_arg(x, "limit", 1, LIMIT_MAX, &limit) || !exchange_arg(x, "cursor", &cursor)) return false;
 	*ret_limit = (unsigned)limit;
 	*ret_after = 0;
 	if (!cursor) return true;
@@ -203,9 +203,10 @@ static void schedules_done(struct flow *f)
 
 static bool time_arg(struct exchange *x, const char *name, int64_t *ret)
 {
-	const char *s = exchange_arg(x, name);
+	const char *s;
 
 	*ret = TIME_NONE;
+	if (!exchange_arg(x, name, &s)) return false;
 	if (!s || when_parse(s, strlen(s), ret)) return true;
 	exchange_invalid(x, name, "a time as in RFC 3339");
 	return false;
@@ -213,9 +214,10 @@ static bool time_arg(struct exchange *x, const char *name, int64_t *ret)
 
 static bool status_arg(struct exchange *x, int *ret)
 {
-	const char *s = exchange_arg(x, "status");
+	const char *s;
 
 	*ret = SCHEDULE_ON_SALE;
+	if (!exchange_arg(x, "status", &s)) return false;
 	if (!s) return true;
 	for (int i = 0; i < SCHEDULE_STATUSES; i++) {
 		if (strcmp(s, SCHEDULE_STATUS_NAME[i]) == 0) {

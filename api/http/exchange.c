@@ -334,10 +334,33 @@ void exchange_failed(struct exchange *x, struct tk_err err, const char *step)
 
 /* --- reading the request --- */
 
-const char *exchange_arg(struct exchange *x, const char *name)
+struct arg_search {
+	const char *name, *value;
+	unsigned times;
+};
+
+static enum MHD_Result see_arg(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
 {
-	const char *s = x->gone ? NULL : MHD_lookup_connection_value(x->conn, MHD_GET_ARGUMENT_KIND, name);
-	return s ? arena_strdup(&x->arena, s, strlen(s)) : NULL;
+	struct arg_search *s = cls;
+
+	(void)kind;
+	if (strcasecmp(key, s->name) != 0) return MHD_YES;
+	s->value = value;
+	s->times++;
+	return MHD_YES;
+}
+
+bool exchange_arg(struct exchange *x, const char *name, const char **ret)
+{
+	struct arg_search s = {.name = name};
+
+	if (!x->gone) MHD_get_connection_values(x->conn, MHD_GET_ARGUMENT_KIND, see_arg, &s);
+	if (s.times > 1) {
+		exchange_invalid(x, name, "given twice");
+		return false;
+	}
+	*ret = s.value ? arena_strdup(&x->arena, s.value, strlen(s.value)) : NULL;
+	return true;
 }
 
 static bool parse_int(const char *s, int64_t *ret)
@@ -352,9 +375,10 @@ static bool parse_int(const char *s, int64_t *ret)
 bool exchange_int_arg(struct exchange *x, const char *name, int64_t min, int64_t max, int64_t *ret)
 {
 	char message[80];
-	const char *s = exchange_arg(x, name);
+	const char *s;
 	int64_t v;
 
+	if (!exchange_arg(x, name, &s)) return false;
 	if (!s) return true;
 	if (parse_int(s, &v) && v >= min && v <= max) {
 		*ret = v;

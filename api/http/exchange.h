@@ -33,6 +33,7 @@ struct request_headers {
 	const char *accept, *accept_encoding, *accept_language, *if_none_match, *last_event_id, *queue_token, *traceparent;
 	const char *authorization, *content_length, *content_type, *host, *origin, *request_method, *transfer_encoding;
 	uint8_t hosts, lengths, encodings; /* how often they came */
+	bool odd_names;					   /* of headers, with a blank */
 };
 
 struct exchange {
@@ -88,7 +89,8 @@ void exchange_vary(const struct services *app, struct MHD_Response *r); /* for t
 /* --- requests --- */
 /* The body by a table of fields; false: answered 400 already. */
 bool exchange_decode(struct exchange *x, const struct json_field *fields, size_t n, void *ret);
-const char *exchange_arg(struct exchange *x, const char *name); /* a query argument, decoded; NULL */
+/* A query argument, decoded; *ret NULL: not there. Given twice: false, answered with 400 already. */
+bool exchange_arg(struct exchange *x, const char *name, const char **ret);
 /* An integer argument within bounds; false: answered with 400 already. Absent: *ret stays. */
 bool exchange_int_arg(struct exchange *x, const char *name, int64_t min, int64_t max, int64_t *ret);
 /* The path parameter as an id, or false: answered 404 NOT_FOUND already. */

@@ -8,10 +8,10 @@
 
 enum { POOL_ENTRY = 64, ANSWER_HEADERS = 1024 };
 
-/* libmicrohttpd would cut %00 silently, and serves absolute-form as if it were a path. */
+/* libmicrohttpd would cut %00 silently, serves absolute-form as if it were a path, and takes blanks into the path. */
 bool guard_uri_is_bad(const char *raw_uri)
 {
-	return (raw_uri[0] != '/' && strcmp(raw_uri, "*") != 0) || strstr(raw_uri, "%00") != NULL;
+	return (raw_uri[0] != '/' && strcmp(raw_uri, "*") != 0) || strchr(raw_uri, ' ') || strstr(raw_uri, "%00");
 }
 
 static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
@@ -59,6 +59,8 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *k
 	}
 #undef TAKE
 #undef KEEP
+	/* "Content-Length : 5" is another header to libmicrohttpd, and none to a proxy (RFC 9112, section 5.1). */
+	if (key[strcspn(key, " \t")] != '\0') h->odd_names = true;
 	return MHD_YES;
 }
 
@@ -77,6 +79,7 @@ static const char *distrust(const struct exchange *x, const char *version)
 	if (h->lengths && h->encodings) return "Content-Length and Transfer-Encoding exclude each other.";
 	if (h->lengths && !all_digits(h->content_length)) return "Content-Length is not a number.";
 	if (h->encodings && strcasecmp(h->transfer_encoding, "chunked") != 0) return "Transfer-Encoding is not chunked.";
+	if (h->odd_names) return "A header's name has a blank in it.";
 	if (h->hosts > 1) return "Host came twice.";
 	if (!h->hosts && strcmp(version, "HTTP/1.0") != 0) return "Host is missing.";
 	return NULL;

@@ -402,7 +402,6 @@ static struct MHD_Daemon *start_mhd(struct http *h)
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, h->max_connections,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)STALLED_S,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1,
 		MHD_OPTION_END);
 	/* clang-format on */
 }

@@ -274,9 +274,10 @@ static void events_visited(struct flow *f)
 /* EventSource sends no headers: the queue token says as much as the bearer's. */
 static bool events_user(struct exchange *x, int64_t schedule, int64_t *ret)
 {
-	const char *token = exchange_arg(x, "token");
+	const char *token;
 	struct queue_ticket t;
 
+	if (!exchange_arg(x, "token", &token)) return false;
 	if (!token) return exchange_authenticated(x) && exchange_user_arg(x, ret);
 	if (queue_ticket_of(x->app, token, schedule, &t)) {
 		x->user = t.user;

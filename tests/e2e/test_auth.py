@@ -82,6 +82,8 @@ BAD = {
     "signature cut": "Bearer " + token()[:-2],
     "expired": "Bearer " + token(expires=-60),
     "not yet": "Bearer " + token(nbf=int(time.time()) + 3600),
+    "not yet, by half a second": "Bearer " + token(nbf=int(time.time()) + 3600.5),
+    "nbf a word": "Bearer " + token(nbf="later"),
     "no sub": "Bearer " + token(sub=None),
     "sub no number": "Bearer " + token(user="admin"),
     "sub zero": "Bearer " + token(user=0),

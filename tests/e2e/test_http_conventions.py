@@ -224,6 +224,8 @@ REFUSED = {
     "no Host": raw_request(headers=()),
     "two Hosts": raw_request(headers=(b"Host: x", b"Host: y")),
     "an absolute URL": raw_request(b"GET http://other.example/livez HTTP/1.1"),
+    "a blank in the path": raw_request(b"GET /livez x HTTP/1.1"),
+    "a blank before the colon": raw_request(b"POST /tickets/hold HTTP/1.1", (b"Host: x", b"Content-Type: application/json", b"Content-Length : 57")) + SECOND,
     "%00 in the path": raw_request(b"GET /livez%00 HTTP/1.1"),
     "%00 hides the rest": raw_request(b"GET /schedules/2%00/seats HTTP/1.1"),
     "%00 in an argument": raw_request(b"GET /concerts?limit=5%00 HTTP/1.1"),
@@ -236,6 +238,18 @@ def test_an_ambiguous_request_is_400_and_nothing_after_it_is_served(http, what):
     assert len(got) == 1, f"{len(got)} answers: {got}"
     assert got[0].status == 400 or (what == "an unknown transfer encoding" and got[0].status == 501), got
     assert (got[0].header("Connection") or "").lower() == "close", got[0].headers
+
+
+@pytest.mark.parametrize("what", ["no Host", "two Hosts", "a blank in the path", "a blank before the colon", "%00 in the path"])
+def test_what_the_guard_refuses_is_a_problem_like_any(http, what):
+    problem(answers(http.raw(REFUSED[what]))[0], 400, "VALIDATION_FAILED", field="")
+
+
+@pytest.mark.parametrize("path", ["/concerts?limit=5&limit=5", "/concerts?cursor=c1&limit=5&cursor=c2",
+                                  "/concerts/2/schedules?status=ON_SALE&status=CLOSED", "/tickets/holds?scheduleId=2&userId=7&userId=8",
+                                  "/seats/available?scheduleId=2&scheduleId=4"])
+def test_an_argument_given_twice_is_400(http, path):
+    problem(http.get(path), 400, "VALIDATION_FAILED")
 
 
 @pytest.mark.parametrize("line", [b"FOO /livez HTTP/1.1", b"get /livez HTTP/1.1", b"TRACE /livez HTTP/1.1", b"CONNECT x:1 HTTP/1.1"])
