@@ -2,7 +2,7 @@
  *
  * Looked up by backstage (api/jobs/rooms.h) once for all shards and published to their mailboxes, so that any number of
  * streams and of GET /queue/serving costs the store the same. Steering (the operator's settings, sold out) is at most
- * 1 s old while the database can be asked, and what was known last when it can't. A sight is looked up each 600 ms while
+ * 1 s old while the database can be asked, and what was known last when it can't. A sight is looked up each 450 ms while
  * somebody wants it: within the last 3 s, or by watching.
  *
  * Thread: the shard's. What queue_board_find gives stays until the next turn of the loop: take a reference over waits. */

@@ -241,6 +241,7 @@ static int heard(struct flow *f)
 
 	if (k->board->closed) return FLOW_END;
 	learn_all(k, answered);
+	if (h->call.count < QUEUE_BATCH_MAX) return FLOW_END; /* who has become due since then waits for the next news */
 	return answered && (h->call.count = choose(k)) > 0 ? 0 : FLOW_END;
 }
 

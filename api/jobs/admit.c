@@ -1,12 +1,12 @@
-/* Admission: a round of one script for each schedule where somebody waits, is admitted or came early: each 100 to 150 ms
- * while people are being let in, so that the store's 5 rounds a second are kept even when some come late; more seldom
- * while nobody can be, so that a full or paused room costs little. One daemon at a time does it (the lease); the others
- * look more seldom still, and take over within 2 s. */
+/* Admission: a round of one script for each schedule where somebody waits, is admitted or came early: each 150 ms or
+ * so while people are being let in, so that the store's 5 rounds a second are kept even when some come late, and no
+ * oftener, since a round costs the store 16 commands; more seldom while nobody can be, so that a full or paused room
+ * costs less. One daemon at a time does it (the lease); the others look more seldom still, and take over within 2 s. */
 #include "api/jobs/rooms.h"
 #include "runtime/mem.h"
 
 /* LEASE + STANDBY < 2 s. ROUNDS: of one schedule before the next one has its turn. */
-enum { PERIOD_MS = 50, BUSY_MS = 100, QUIET_MS = 200, LEASE_MS = 1500, STANDBY_MS = 300, OPEN_EACH_MS = 250 };
+enum { PERIOD_MS = 50, BUSY_MS = 140, QUIET_MS = 200, LEASE_MS = 1500, STANDBY_MS = 300, OPEN_EACH_MS = 250 };
 enum { ROUNDS_MAX = 10, OPEN_MAX = 1000 };
 
 struct admit {

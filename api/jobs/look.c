@@ -7,8 +7,8 @@
 #include <string.h>
 
 /* Together with the time a round takes less than the second within which a changed position must be told. */
-enum { PERIOD_MS = 600, FRONT_PIECES = 40, DEEP_PIECES = 20 };
-enum { FRONT = FRONT_PIECES * QUEUE_BATCH_MAX };
+enum { PERIOD_MS = 450, FRONT_PIECES = 4, DEEP_PIECES = 2 };
+enum { FRONT = FRONT_PIECES * QUEUE_SLICE_MAX };
 
 struct look {
 	struct job job;
@@ -19,7 +19,7 @@ struct look {
 	bool revived;
 	struct seating_wait revival;
 	struct queue_slice slice;
-	int64_t piece[QUEUE_BATCH_MAX][2];
+	int64_t piece[QUEUE_SLICE_MAX][2];
 	unsigned pieces;
 	struct queue_line *line; /* being read */
 	size_t cap;
@@ -230,7 +230,7 @@ static void slice_front(struct flow *f)
 {
 	struct look *l = self(f);
 
-	ask_slice(l, (int64_t)l->pieces * QUEUE_BATCH_MAX);
+	ask_slice(l, (int64_t)l->pieces * QUEUE_SLICE_MAX);
 }
 
 static int front_sliced(struct flow *f)
@@ -243,7 +243,7 @@ static int front_sliced(struct flow *f)
 	/* Who was admitted between two pieces moved the line on: a few are read in neither, until the next round. */
 	append(l, l->piece, n);
 	l->pieces++;
-	l->line->whole = n < QUEUE_BATCH_MAX;
+	l->line->whole = n < QUEUE_SLICE_MAX;
 	if (l->line->whole || last_number(l->line) >= l->watched_to) return end_line(l, m);
 	return l->pieces < FRONT_PIECES ? FRONT_SLICE : begin_deep(l, m);
 }
@@ -275,11 +275,11 @@ static int deep_sliced(struct flow *f)
 	struct look *l = self(f);
 	struct room *m = room_of(l);
 	unsigned n = l->slice.count;
-	bool last = n < QUEUE_BATCH_MAX;
+	bool last = n < QUEUE_SLICE_MAX;
 
 	if (!m || tk_failed(f->err)) return m ? FLOW_END : CHOOSE;
 	if (n) replace(l, n, last);
-	m->deep_offset += QUEUE_BATCH_MAX;
+	m->deep_offset += QUEUE_SLICE_MAX;
 	if (last || l->piece[n - 1][1] >= l->watched_to) m->deep_offset = FRONT;
 	return ++l->pieces < DEEP_PIECES && m->deep_offset != FRONT ? DEEP_SLICE : end_line(l, m);
 }

@@ -12,8 +12,7 @@
  *   queue:head:{S}    STRING  what every call reads, packed (lua/queue_lib.lua): run (run_id this was last alive
  *                     under), shift, ticked, rate, base, pre, sold
  *   queue:seq:{S}     STRING  the last number
- *   queue:meta:{S}    HASH  what admission alone needs: serving, admitted, credit, ...
- *   queue:pace:{S}    STRING  who was admitted in the last second
+ *   queue:meta:{S}    HASH  what admission alone needs: serving, admitted, credit, pace (of the last second), ...
  *   queue:when:{S}    ZSET  times, score: the last number then; from which it is known how long people waited
  *   queue:lease:{S}   the daemon that admits, PX
  *   queue:birth:{S}   "run_id:number" of a new life, from when somebody asks for it until it is revived
@@ -37,7 +36,7 @@
 #include "domain/waiting_room.h"
 #include "runtime/flow.h"
 
-enum { QUEUE_ADMIT_MAX = 200, QUEUE_BATCH_MAX = 500, QUEUE_SCAN_MAX = 4 * QUEUE_BATCH_MAX };
+enum { QUEUE_ADMIT_MAX = 200, QUEUE_BATCH_MAX = 500, QUEUE_SLICE_MAX = 5000, QUEUE_SCAN_MAX = 4 * QUEUE_BATCH_MAX };
 enum { QUEUE_REMEMBER_MS = 600000, QUEUE_STALL_MS = 5000 };
 
 /* What a script needs to know of the schedule, from caches of the caller. */
@@ -115,11 +114,11 @@ struct queue_look {
 	bool sold_out, new_life;
 };
 
-/* The waiting in their order, from `offset`, at most QUEUE_BATCH_MAX; for streams. */
+/* The waiting in their order, from `offset`, at most QUEUE_SLICE_MAX (1 ms of the store); for streams. */
 struct queue_slice {
 	struct port_call call;
 	int64_t schedule, offset;
-	int64_t (*users_numbers)[2]; /* the caller's, room for QUEUE_BATCH_MAX: user, number */
+	int64_t (*users_numbers)[2]; /* the caller's, room for QUEUE_SLICE_MAX: user, number */
 	unsigned count;
 };
 /* Many users are heard of (streams), and what has become of them: `status` for each. */

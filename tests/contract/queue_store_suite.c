@@ -642,12 +642,12 @@ static void an_idle_schedule_is_looked_at_no_more(void **state)
 static void the_waiting_are_listed_in_their_order(void **state)
 {
 	struct queue_world *w = on_sale(state);
-	int64_t(*rows)[2] = calloc(QUEUE_BATCH_MAX, sizeof *rows);
+	int64_t(*rows)[2] = calloc(QUEUE_SLICE_MAX, sizeof *rows);
 	for (int64_t user = 1000; user > 300; user--) room_enter(w, user);
 	room_leave(w, 999);
 	struct queue_slice k = {.schedule = w->schedule, .offset = 1, .users_numbers = rows};
 	well(w, CALL_SLICE, &k.call);
-	assert_int_equal(k.count, QUEUE_BATCH_MAX);
+	assert_int_equal(k.count, 698);
 	assert_int_equal(rows[0][0], 998);
 	assert_int_equal(rows[0][1], 3);
 	assert_int_equal(rows[499][0], 499);

@@ -247,6 +247,60 @@ static void a_killed_redis_is_unavailable(void **state)
 	assert_int_equal(room_call(&r->world, CALL_ENTER, &k.call).kind, TK_UNAVAILABLE);
 }
 
+/* --- what it costs --- */
+
+/* All commands, those of scripts too; the one that asks is not counted yet. */
+static long long commands(struct rig *r)
+{
+	return redis_server_do(&r->server, "EVAL",
+		"local n = 0 for calls in string.gmatch(redis.call('INFO', 'commandstats'), 'calls=(%d+)') do n = n + calls "
+		"end "
+		"return n",
+		"0", NULL);
+}
+
+static long long commands_of_rounds(struct rig *r, int rounds)
+{
+	long long before = commands(r);
+	for (int i = 0; i < rounds; i++) {
+		assert_true(room_tick(&r->world, 10000).admitted > 0);
+		for (int wait = 0; wait < 2; wait++) loop_turn(r->loop, 10);
+	}
+	return commands(r) - before;
+}
+
+static void a_round_costs_few_commands_however_many_it_lets_in(void **state)
+{
+	enum { USERS = 4000, ROUNDS = 10 };
+	struct rig *r = rig(state);
+	room_revive(&r->world, 0, 0);
+	for (int64_t user = 1; user <= USERS; user++) room_enter(&r->world, user);
+	commands_of_rounds(r, 1);
+	long long n = commands_of_rounds(r, ROUNDS);
+	print_message("%.1f commands a round\n", (double)n / ROUNDS);
+	assert_true(n <= 18 * ROUNDS);
+}
+
+static void streams_are_heard_of_with_few_commands(void **state)
+{
+	enum { USERS = 400, ADMITTED = 100 };
+	struct rig *r = rig(state);
+	struct queue_world *w = &r->world;
+	int64_t users[USERS], ends[USERS];
+	uint8_t status[USERS];
+	struct queue_hear k = {
+		.schedule = 42, .users = users, .count = USERS, .rules = w->rules, .status = status, .ends_ms = ends};
+	room_revive(w, 0, 0);
+	for (int i = 0; i < USERS; i++) room_enter(w, users[i] = i + 1);
+	room_tick(w, ADMITTED);
+	long long before = commands(r);
+	assert_int_equal(room_call(w, CALL_HEAR, &k.call).kind, TK_OK);
+	assert_true(commands(r) - before <= 12);
+	for (int i = 0; i < USERS; i++) assert_int_equal(status[i], i < ADMITTED ? QUEUE_ACTIVE : QUEUE_WAITING);
+	assert_int_equal(ends[0], ends[ADMITTED - 1]);
+	assert_int_equal(room_status(w, 1).expires_ms, ends[0]); /* claimed */
+}
+
 /* --- the draw of many --- */
 
 enum { EARLY = 100000 };
@@ -328,6 +382,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_killed_redis_with_a_log_forgets_nothing, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(an_old_snapshot_is_known_for_what_it_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_killed_redis_is_unavailable, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_round_costs_few_commands_however_many_it_lets_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(streams_are_heard_of_with_few_commands, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hundred_thousand_are_numbered_in_pieces, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("queue_store: Redis restarted", tests, NULL, NULL);

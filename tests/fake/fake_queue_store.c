@@ -390,7 +390,7 @@ static void do_slice(struct fake_queue_store *f, struct port_call *c)
 	CALL_ON_LINE(queue_slice);
 	struct fake_place *p;
 	k->count = 0;
-	while (k->count < QUEUE_BATCH_MAX && (p = nth_waiting(l, k->offset + k->count + 1))) {
+	while (k->count < QUEUE_SLICE_MAX && (p = nth_waiting(l, k->offset + k->count + 1))) {
 		k->users_numbers[k->count][0] = p->user;
 		k->users_numbers[k->count++][1] = p->number;
 	}

@@ -390,8 +390,8 @@ static void a_hundred_streams_cost_what_one_costs(void **state)
 	slices = h->w.queue.calls[FAKE_SLICE];
 	leave(h, 1);
 	hall_turn_for(h, 1000);
-	assert_in_range(h->w.queue.calls[FAKE_LOOK] - looks, 1, 2);
-	assert_in_range(h->w.queue.calls[FAKE_SLICE] - slices, 1, 2);
+	assert_in_range(h->w.queue.calls[FAKE_LOOK] - looks, 1, 3);
+	assert_in_range(h->w.queue.calls[FAKE_SLICE] - slices, 1, 3);
 	assert_true(h->w.queue.calls[FAKE_HEAR] <= 2); /* of who left */
 	for (int i = 1; i < MANY; i++) assert_int_equal(all[i]->watch.place.rank, i);
 	assert_int_equal(all[0]->watch.place.status, QUEUE_NOBODY);

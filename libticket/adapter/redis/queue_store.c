@@ -311,14 +311,14 @@ static void bind_slice(struct redis_args *a, struct port_call *c)
 	const struct queue_slice *k = container_of(c, struct queue_slice, call);
 	key_queue(a, k->schedule);
 	redis_arg_int(a, k->offset);
-	redis_arg_int(a, k->offset + QUEUE_BATCH_MAX - 1);
+	redis_arg_int(a, k->offset + QUEUE_SLICE_MAX - 1);
 	redis_arg(a, "WITHSCORES", 10);
 }
 
 static bool read_slice(struct queue_slice *k, const redisReply *r)
 {
 	k->count = 0;
-	if (!is_array(r, 0) || r->elements > 2 * QUEUE_BATCH_MAX) return false;
+	if (!is_array(r, 0) || r->elements > 2 * QUEUE_SLICE_MAX) return false;
 	for (size_t i = 0; i + 1 < r->elements; i += 2) {
 		int64_t user = number_in(r->element[i]), number = number_in(r->element[i + 1]);
 		if (user < 0) continue; /* somebody else's member */

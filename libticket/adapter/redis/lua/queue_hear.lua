@@ -47,18 +47,26 @@ local rest = {}
 for i, user in ipairs(users) do
 	if not waiting[i] then rest[#rest + 1] = user end
 end
-local places = #rest > 0 and call('HMGET', PLACE, unpack(rest)) or {}
-local ends = #rest > 0 and call('ZMSCORE', ACTIVE, unpack(rest)) or {}
-local function elsewhere(user, place, over)
-	local number, state = string.match(place or '', '^(%d+):(.)')
+local places, ends, early, left = {}, {}, {}, {}
+if #rest > 0 then
+	places, ends = call('HMGET', PLACE, unpack(rest)), call('ZMSCORE', ACTIVE, unpack(rest))
+	if pre >= 0 then early, left = call('SMISMEMBER', PRE, unpack(rest)), call('SMISMEMBER', LEFT, unpack(rest)) end
+end
+local claimed, until_ms = {}, {} -- as claim(), for all who see their admission for the first time
+local function elsewhere(i)
+	local number, state = string.match(places[i] or '', '^(%d+):(.)')
+	local over = ends[i] and ends[i] - q > 0 and ends[i] + 0
+	if over and state == '0' then
+		over = q + ttl
+		claimed[#claimed + 1], claimed[#claimed + 2] = rest[i], number .. ':1'
+		until_ms[#until_ms + 1], until_ms[#until_ms + 2] = over, rest[i]
+	end
 	if state == '0' or state == '1' then
-		over = state == '1' and over and over - q > 0 and over + 0 or state == '0' and claim(user, number, state, ttl)
 		if over then reply[#reply + 1], reply[#reply + 2] = over + now - q, number + 0 end
 		return over and '3' or '5'
 	end
 	if state then return state == 'U' and '4' or '5' end
-	local early = pre >= 0 and call('SISMEMBER', PRE, user) == 1 and call('SISMEMBER', LEFT, user) == 0
-	return early and '1' or '0'
+	return early[i] == 1 and left[i] == 0 and '1' or '0'
 end
 local at = 0
 for i, user in ipairs(users) do
@@ -69,8 +77,12 @@ for i, user in ipairs(users) do
 		digit[i] = sold == 1 and '6' or '2'
 	else
 		at = at + 1
-		digit[i] = elsewhere(user, places[at], ends[at])
+		digit[i] = elsewhere(at)
 	end
+end
+if #claimed > 0 then
+	call('HSET', PLACE, unpack(claimed))
+	call('ZADD', ACTIVE, unpack(until_ms))
 end
 reply[1] = table.concat(digit)
 return #reply > 1 and reply or reply[1]
