@@ -225,6 +225,7 @@ static void start_producer(struct daemon *d)
 		.client_id = "ticket-api",
 		.topic_payment = d->config.topic_payment,
 		.topic_reservation = d->config.topic_reservation,
+		.linger_ms = 1, /* what can wait has waited (api/app/after_payment.c) */
 		.failed = on_producer_failed,
 		.reachable_changed = on_reachable,
 	};

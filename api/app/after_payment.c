@@ -16,8 +16,16 @@
  * that has just ended, payment/ready refuses it to others by the order's own row. */
 enum { MARKS_MAX = 4096, MARKS_EVERY_MS = 5 };
 
+/* The producer sends a request for each partition that has something, and the broker's work is by the request: under
+ * load the events of some time go out together. On a calm system, at once. */
+enum { EVENTS_MAX = 1000, EVENTS_AT_ONCE = 2, EVENTS_EVERY_MS = 20 };
+
 struct after_payment {
 	struct services *services;
+	/* Events that wait for the end of this stretch of EVENTS_EVERY_MS; `at_once` went out in it without waiting. */
+	struct timer events_due;
+	unsigned at_once, waiting;
+	struct payment_completed events[EVENTS_MAX];
 	struct clearing *spare;
 	unsigned clearings, unreported;
 	/* Two halves: one is with Redis, the other fills up meanwhile. */
@@ -150,12 +158,52 @@ static void mark_pending(struct after_payment *a, const struct order_approve *o)
 	mark_soon(a);
 }
 
-void after_payment_approved(struct after_payment *a, const struct order_approve *o)
+/* --- events --- */
+
+static void publish(struct after_payment *a, const struct payment_completed *e)
 {
 	struct event_out *out = a->services->events;
 
+	if (!tk_failed(out->publish_payment(out, e, 0))) a->unreported++;
+}
+
+static void publish_waiting(struct after_payment *a)
+{
+	for (unsigned i = 0; i < a->waiting; i++) publish(a, &a->events[i]);
+	a->waiting = 0;
+}
+
+static void next_stretch(struct after_payment *a, unsigned at_once)
+{
+	a->at_once = at_once;
+	timer_arm(a->services->loop, &a->events_due, loop_now_ms(a->services->loop) + EVENTS_EVERY_MS);
+}
+
+static void stretch_ended(struct timer *t)
+{
+	struct after_payment *a = container_of(t, struct after_payment, events_due);
+
+	if (!a->waiting) return;
+	publish_waiting(a);
+	next_stretch(a, EVENTS_AT_ONCE);
+}
+
+static void publish_soon(struct after_payment *a, const struct payment_completed *e)
+{
+	if (a->events_due.slot == 0) next_stretch(a, 0);
+	if (a->at_once < EVENTS_AT_ONCE) {
+		a->at_once++;
+		publish(a, e);
+		return;
+	}
+	if (a->waiting == EVENTS_MAX) publish_waiting(a);
+	a->events[a->waiting++] = *e;
+}
+
+void after_payment_approved(struct after_payment *a, const struct order_approve *o)
+{
 	backlog_moved(a->services->backlog, 1);
-	if (!tk_failed(out->publish_payment(out, &o->event, 0))) a->unreported++;
+	publish_soon(a, &o->event);
 	mark_pending(a, o);
 }
 
@@ -166,6 +214,7 @@ struct after_payment *after_payment_create(struct services *s)
 	if (!a) return NULL;
 	a->services = s;
 	a->mark_next.fired = mark_due;
+	a->events_due.fired = stretch_ended;
 	s->events->delivered = delivered;
 	s->events->ctx = a;
 	return a;
@@ -173,7 +222,7 @@ struct after_payment *after_payment_create(struct services *s)
 
 bool after_payment_idle(const struct after_payment *a)
 {
-	return !a->under_way && !a->count && !a->clearings && !a->unreported;
+	return !a->waiting && !a->under_way && !a->count && !a->clearings && !a->unreported;
 }
 
 void after_payment_destroy(struct after_payment *a)
@@ -182,6 +231,7 @@ void after_payment_destroy(struct after_payment *a)
 
 	if (!a) return;
 	timer_stop(a->services->loop, &a->mark_next);
+	timer_stop(a->services->loop, &a->events_due);
 	while ((c = a->spare)) {
 		a->spare = c->next;
 		free(c);

@@ -382,6 +382,30 @@ static void seats_paid_one_behind_the_other_are_marked_together(void **state)
 	}
 }
 
+static void events_of_a_crowd_go_out_together_and_the_first_at_once(void **state)
+{
+	enum { BUYERS = 6, AT_ONCE = 2, WAIT_US = 15000 };
+	struct shop *s = *state;
+	struct complete_payment c[BUYERS];
+
+	for (unsigned i = 0; i < BUYERS; i++)
+		c[i] = (struct complete_payment){.approve.order_no = an_order(s, 10 + i, 1 + i)};
+	unsigned before = finished, seen = 0;
+	int64_t from = loop_now_us(), until = from + 2000000;
+	for (unsigned i = 0; i < BUYERS; i++) complete_payment_start(&c[i], &s->services, on_done);
+	while (s->events.count < BUYERS && loop_now_us() < until) {
+		turn(s);
+		/* None of the others before the time is up. */
+		if (loop_now_us() < from + WAIT_US) assert_true(s->events.count <= AT_ONCE);
+		if (s->events.count == AT_ONCE) seen++;
+		assert_true(s->events.count <= AT_ONCE || s->events.count == BUYERS);
+	}
+	assert_int_equal(finished, before + BUYERS);
+	assert_int_equal(s->events.count, BUYERS);
+	assert_true(seen > 0);
+	assert_false(after_payment_idle(s->services.after_payment)); /* their reports are to come */
+}
+
 static void a_full_outbox_refuses_payments_and_loses_none(void **state)
 {
 	struct shop *s = *state;
@@ -502,6 +526,7 @@ int main(void)
 		TEST(a_payment_that_could_not_be_committed_took_nothing),
 		TEST(kafka_and_redis_may_be_away_while_people_pay),
 		TEST(seats_paid_one_behind_the_other_are_marked_together),
+		TEST(events_of_a_crowd_go_out_together_and_the_first_at_once),
 		TEST(a_full_outbox_refuses_payments_and_loses_none),
 		TEST(what_is_decided_is_not_paid_again),
 		TEST(a_declined_payment_frees_the_seat),
