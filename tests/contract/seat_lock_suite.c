@@ -642,6 +642,37 @@ static void fifty_claims_at_once_get_one_order(void **state)
 	assert_int_equal(first, 1);
 }
 
+static void claims_at_once_are_as_one_after_the_other(void **state)
+{
+	enum { SEATS = 3, ALL = 2 * SEATS + 2 };
+	static const char *const SEAT[SEATS] = {"A-1", "A-2", "A-3"};
+	struct seat_world *w = on_sale(state);
+	struct seat_claim k[ALL];
+	struct asking a[ALL];
+	hold(w, ANNA, "A-1 A-3");
+	hold_with(w, BERT, 4, 100, "A-2");
+	for (int i = 0; i < ALL; i++) {
+		int64_t user = i % SEATS == 1 ? BERT : ANNA; /* the last two are the other's */
+		k[i] = (struct seat_claim){.schedule = w->schedule,
+			.user = i < 2 * SEATS ? user : ANNA + BERT - user,
+			.seat = suite_seat(SEAT[i % SEATS]),
+			.at_least_ms = TTL / 2,
+			.order_no = uuid_v7(1700000000000, (uint64_t)i)};
+		begin_call(w, &a[i], CALL_CLAIM, &k[i].call);
+	}
+	for (int i = 0; i < ALL; i++) await(w, &a[i]);
+	for (int i = 0; i < 2 * SEATS; i++) {
+		assert_int_equal(k[i].verdict, CLAIM_OWN);
+		assert_int_equal(k[i].first, i < SEATS);
+		assert_true(uuid_equal(&k[i].order_no, &k[i % SEATS].order_no));
+		assert_about(k[i].remaining_ms, i % SEATS == 1 ? TTL / 2 : TTL);
+		assert_int_equal(release(w, k[i].user, SEAT[i % SEATS]), RELEASE_ORDERED); /* all are remembered */
+	}
+	assert_about(left(w, "A-2"), TTL / 2);
+	assert_int_equal(k[ALL - 2].verdict, CLAIM_NOT_OWNED);
+	assert_int_equal(k[ALL - 1].verdict, CLAIM_NOT_OWNED);
+}
+
 static void a_claim_says_why_not(void **state)
 {
 	struct seat_world *w = on_sale(state);
@@ -955,6 +986,7 @@ int seat_lock_suite(const char *name, CMFixtureFunction setup, CMFixtureFunction
 		cmocka_unit_test(a_prolonged_hold_counts_to_its_end),
 		cmocka_unit_test(a_new_hold_has_no_order),
 		cmocka_unit_test(fifty_claims_at_once_get_one_order),
+		cmocka_unit_test(claims_at_once_are_as_one_after_the_other),
 		cmocka_unit_test(a_claim_says_why_not),
 		cmocka_unit_test(a_release_compares_before_it_deletes),
 		cmocka_unit_test(a_claimed_hold_is_left_unless_its_order_ended),

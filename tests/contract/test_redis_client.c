@@ -103,9 +103,20 @@ static void keep_verdict(struct port_call *c, struct tk_err err, const redisRepl
 	if (!tk_failed(err) && r->type == REDIS_REPLY_INTEGER) shared_of(c)->probe.integer = 0; /* the time: placed */
 }
 
+static void column_user(struct redis_args *a, struct port_call *c)
+{
+	const char *user = shared_of(c)->probe.word[0];
+	redis_arg(a, user, strlen(user));
+}
+static void column_seat(struct redis_args *a, struct port_call *c)
+{
+	const char *seat = shared_of(c)->probe.word[1];
+	redis_arg(a, seat, strlen(seat));
+}
+
 enum { BATCH = 64 };
 static const struct redis_call_batch TOGETHER = {
-	.schedule = shared_schedule, .alike = shared_alike, .bind = bind_words, .max = BATCH};
+	.schedule = shared_schedule, .alike = shared_alike, .column = {column_user, column_seat}, .max = BATCH};
 static const struct redis_op SHARED = {
 	.script = SCRIPT_SEAT_HOLD, .keys = 3, .bind = bind_shared, .replied = keep_verdict, .batch = &TOGETHER};
 

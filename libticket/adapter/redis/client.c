@@ -188,6 +188,13 @@ static bool before_sleep(struct hook *h)
 	return true;
 }
 
+static void write_columns(struct redis_args *a, const struct pending *p)
+{
+	for (unsigned i = 0; i < REDIS_COLUMNS_MAX && p->op->batch->column[i]; i++) {
+		for (struct port_call *c = p->calls; c; c = c->next) p->op->batch->column[i](a, c);
+	}
+}
+
 static void write_command(struct redis *r, const struct pending *p)
 {
 	struct redis_args *a = &r->args;
@@ -204,12 +211,9 @@ static void write_command(struct redis *r, const struct pending *p)
 		redis_arg_int(a, p->op->keys);
 	}
 	if (p->op->bind) p->op->bind(a, p->calls);
-	unsigned calls = 0;
-	for (struct port_call *c = p->calls; c; c = c->next, calls++) {
-		if (p->op->batch) p->op->batch->bind(a, c);
-	}
+	if (p->op->batch) write_columns(a, p);
 	redis_args_end(a);
-	r->unsent += calls;
+	for (const struct port_call *c = p->calls; c; c = c->next) r->unsent++;
 }
 
 static void send_pending(struct redis *r, struct pending p)

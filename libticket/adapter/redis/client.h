@@ -49,15 +49,18 @@ void redis_arg_key(struct redis_args *a, const char *before, int64_t id, const c
 void redis_arg_key_text(struct redis_args *a, const char *before, int64_t id, const char *after, const char *text);
 void redis_arg_run(struct redis_args *a); /* run_id of the server at the other end */
 
-/* How calls share a script: `bind` of the op writes what they have in common, of the first of them; `bind` of this
- * what is a call's own, one call behind the other. The script answers with an array, an element a call. */
+/* How calls share a script: `bind` of the op writes what they have in common, of the first of them; behind it come the
+ * columns of what is a call's own, all of the first column, then all of the second, so that a script can hand a column
+ * on as it is. The script answers with an array, an element a call. */
+enum { REDIS_COLUMNS_MAX = 4 };
 struct redis_call_batch {
 	int64_t (*schedule)(const struct port_call *c);
 	bool (*alike)(const struct port_call *a, const struct port_call *b); /* the op's `bind` writes the same for both */
-	void (*bind)(struct redis_args *a, struct port_call *c);
+	/* Each writes one argument; the first NULL ends them. */
+	void (*column[REDIS_COLUMNS_MAX])(struct redis_args *a, struct port_call *c);
 	unsigned (*weight)(const struct port_call *c); /* NULL: 1 */
-	unsigned
-		max; /* weight of a script, for Redis serves nobody else meanwhile (aim below 1 ms); a call may have more */
+	/* Weight of a script, for Redis serves nobody else meanwhile: aim below 1 ms. A call alone may have more. */
+	unsigned max;
 };
 struct redis_op {
 	const char *command; /* NULL: the script */

@@ -79,9 +79,15 @@ static void bind_holds_gated(struct redis_args *a, struct port_call *c)
 	redis_arg_int(a, h->gate.active_ttl_ms);
 }
 
-/* Blanks between them. */
-static void arg_seats(struct redis_args *a, const struct seat_hold *h)
+static void column_user(struct redis_args *a, struct port_call *c)
 {
+	redis_arg_int(a, hold_of(c)->user);
+}
+
+/* Blanks between them. */
+static void column_seats(struct redis_args *a, struct port_call *c)
+{
+	const struct seat_hold *h = hold_of(c);
 	char text[HOLD_SEATS_MAX * sizeof h->seats->s], *at = text;
 	for (unsigned i = 0; i < h->count; i++) {
 		if (i) *at++ = ' ';
@@ -91,16 +97,8 @@ static void arg_seats(struct redis_args *a, const struct seat_hold *h)
 	redis_arg(a, text, (size_t)(at - text));
 }
 
-static void bind_hold(struct redis_args *a, struct port_call *c)
+static void column_number(struct redis_args *a, struct port_call *c)
 {
-	const struct seat_hold *h = hold_of(c);
-	redis_arg_int(a, h->user);
-	arg_seats(a, h);
-}
-
-static void bind_gated_hold(struct redis_args *a, struct port_call *c)
-{
-	bind_hold(a, c);
 	redis_arg_int(a, hold_of(c)->gate.number);
 }
 
@@ -144,14 +142,14 @@ static void hold(struct seat_lock *s, struct seat_hold *h)
 	static const struct redis_call_batch TOGETHER = {
 		.schedule = hold_schedule,
 		.alike = holds_alike,
-		.bind = bind_hold,
+		.column = {column_user, column_seats},
 		.weight = hold_seats,
 		.max = HOLD_SEATS_A_SCRIPT,
 	};
 	static const struct redis_call_batch GATED_TOGETHER = {
 		.schedule = hold_schedule,
 		.alike = holds_alike,
-		.bind = bind_gated_hold,
+		.column = {column_user, column_seats, column_number},
 		.weight = hold_seats,
 		.max = HOLD_SEATS_A_SCRIPT,
 	};
@@ -179,18 +177,54 @@ static void arg_order(struct redis_args *a, const struct uuid *order_no)
 	redis_arg(a, text, uuid_is_nil(order_no) ? 0 : UUID_TEXT - 1);
 }
 
-static void bind_claim(struct redis_args *a, struct port_call *c)
+enum { CLAIMS_A_SCRIPT = 64 };
+
+static struct seat_claim *claim_of(const struct port_call *c)
 {
-	const struct seat_claim *k = container_of(c, struct seat_claim, call);
+	return container_of((struct port_call *)(uintptr_t)c, struct seat_claim, call);
+}
+
+static int64_t claim_schedule(const struct port_call *c)
+{
+	return claim_of(c)->schedule;
+}
+static bool claims_alike(const struct port_call *a, const struct port_call *b)
+{
+	return claim_of(a)->at_least_ms == claim_of(b)->at_least_ms;
+}
+
+static void bind_claims(struct redis_args *a, struct port_call *c)
+{
+	const struct seat_claim *k = claim_of(c);
 	key_state(a, k->schedule);
 	key_users(a, k->schedule);
-	key_lock(a, k->schedule, k->seat.s);
+	key_lock(a, k->schedule, "");
 	redis_arg_run(a);
-	redis_arg_int(a, k->user);
-	arg_seat(a, &k->seat);
 	redis_arg_int(a, k->at_least_ms);
-	arg_order(a, &k->order_no);
-	arg_order(a, &k->ended);
+}
+
+static void column_claimant(struct redis_args *a, struct port_call *c)
+{
+	redis_arg_int(a, claim_of(c)->user);
+}
+static void column_seat(struct redis_args *a, struct port_call *c)
+{
+	arg_seat(a, &claim_of(c)->seat);
+}
+static void column_order(struct redis_args *a, struct port_call *c)
+{
+	arg_order(a, &claim_of(c)->order_no);
+}
+static void column_ended(struct redis_args *a, struct port_call *c)
+{
+	arg_order(a, &claim_of(c)->ended);
+}
+
+static void claimed_first(struct seat_claim *k, int64_t remaining_ms)
+{
+	k->verdict = CLAIM_OWN;
+	k->first = true;
+	k->remaining_ms = remaining_ms;
 }
 
 static bool read_claim(struct seat_claim *k, const redisReply *reply)
@@ -199,23 +233,29 @@ static bool read_claim(struct seat_claim *k, const redisReply *reply)
 	k->verdict = (enum claim_verdict)redis_reply_int(reply, 0);
 	if (k->verdict != CLAIM_OWN) return k->verdict <= CLAIM_NOT_LOADED;
 	size_t n;
-	const char *order = redis_reply_str(reply, 3, &n);
-	k->first = redis_reply_int(reply, 1) == 1;
-	k->remaining_ms = redis_reply_int(reply, 2);
+	const char *order = redis_reply_str(reply, 2, &n);
+	k->remaining_ms = redis_reply_int(reply, 1);
 	return uuid_parse(order, n, &k->order_no);
 }
 
 static void claim_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
 {
-	struct seat_claim *k = container_of(c, struct seat_claim, call);
-	if (!tk_failed(err) && !read_claim(k, reply)) err = ODD_REPLY;
-	port_answer(c, err);
+	struct seat_claim *k = claim_of(c);
+	if (tk_failed(err)) port_answer(c, err);
+	else if (reply->type == REDIS_REPLY_INTEGER) claimed_first(k, reply->integer), port_answer(c, TK_NONE);
+	else port_answer(c, read_claim(k, reply) ? TK_NONE : ODD_REPLY);
 }
 
 static void claim(struct seat_lock *s, struct seat_claim *k)
 {
+	static const struct redis_call_batch TOGETHER = {
+		.schedule = claim_schedule,
+		.alike = claims_alike,
+		.column = {column_claimant, column_seat, column_order, column_ended},
+		.max = CLAIMS_A_SCRIPT,
+	};
 	static const struct redis_op OP = {
-		.script = SCRIPT_SEAT_CLAIM, .keys = 3, .bind = bind_claim, .replied = claim_replied};
+		.script = SCRIPT_SEAT_CLAIM, .keys = 3, .bind = bind_claims, .replied = claim_replied, .batch = &TOGETHER};
 	k->first = false;
 	k->remaining_ms = 0;
 	redis_call(redis_of(s), &OP, &k->call);

@@ -1,45 +1,57 @@
--- Is the hold the user's? The first claim gives it an order number and prolongs it, once.
--- KEYS: seat:state:{S}, seat:users:{S}, seat:lock:{S}:SEAT
--- ARGV: run_id, user, seat, at least ms, candidate order number, an order of this hold that has ended or ''
--- Gives {verdict}, the number of enum claim_verdict, and for OWN {0, first, ms left, order number}.
-local call, user, seat = redis.call, ARGV[2], ARGV[3]
+-- Are the holds the users'? The first claim of a hold gives it an order number and prolongs it, once.
+-- KEYS: seat:state:{S}, seat:users:{S}, seat:lock:{S}: (the lock keys without the seat)
+-- ARGV: run_id, at least ms, then of all calls: user...; seat...; candidate order number...; an order of this hold that
+--       has ended or ''...
+-- Gives of each call: ms left, when the candidate is now the hold's order; {0, ms left, order number}, when it has
+-- another; else {verdict}, the number of enum claim_verdict.
+-- Of what is read once for all of them a claim changes the users' entries only: `changed` is for those behind it.
+local call, find, sub, match = redis.call, string.find, string.sub, string.match
 local OWN, NOT_OWNED, IS_SOLD, IS_TAKEN, NOT_LOADED = 0, 1, 2, 3, 4
 local FALLBACK_MS = 60000 -- for a lock that was set by hand without an end
-local state = call('HMGET', KEYS[1], '#run', seat)
-if state[1] ~= ARGV[1] then return {NOT_LOADED} end
-if state[2] then
-	local kind, owner = string.match(state[2], ':(%u):(%d+)$')
-	if kind == 'S' then return {IS_SOLD} end
-	if kind ~= 'F' and owner ~= user then return {IS_TAKEN} end
-end
-if call('GET', KEYS[3]) ~= user then return {NOT_OWNED} end
+local at_least, time, calls = ARGV[2] + 0, call('TIME'), (#ARGV - 2) / 4
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local locks, replies, changed, write = {}, {}, {}, nil
+for n = 1, calls do locks[n] = KEYS[3] .. ARGV[2 + calls + n] end
+local state = call('HMGET', KEYS[1], '#run', unpack(ARGV, 3 + calls, 2 + 2 * calls))
+local holder, json = call('MGET', unpack(locks)), call('HMGET', KEYS[2], unpack(ARGV, 3, 2 + calls))
 
-local left, least = call('PTTL', KEYS[3]), tonumber(ARGV[4])
-if left < 0 then least = math.max(least, FALLBACK_MS) end
-local prolong = left < least
-local function ends()
-	local time = call('TIME')
-	return time[1] * 1000 + math.floor(time[2] / 1000) + left
+for n = 1, calls do
+	local user, seat, s = ARGV[2 + n], ARGV[2 + calls + n], state[n + 1]
+	local kind, owner, reply = nil, nil, nil
+	if s then kind, owner = match(s, ':(%u):(%d+)$') end
+	if state[1] ~= ARGV[1] then reply = {NOT_LOADED}
+	elseif kind == 'S' then reply = {IS_SOLD}
+	elseif kind and kind ~= 'F' and owner ~= user then reply = {IS_TAKEN}
+	elseif holder[n] ~= user then reply = {NOT_OWNED}
+	else
+		local candidate, text, head = ARGV[2 + 2 * calls + n], changed[user] or json[n], '{"' .. seat .. '":['
+		local left, least, new = call('PTTL', locks[n]), at_least, nil
+		if left < 0 then least = math.max(least, FALLBACK_MS) end
+		reply = math.max(left, least)
+		if not text or (sub(text, 1, #head) == head and find(text, '^%d+%]}$', #head + 1)) then
+			-- The user's only seat, and without an order: nearly every call. Its entry is written as text.
+			new = head .. now + reply .. ',"' .. candidate .. '"]}'
+		else
+			local seats = cjson.decode(text)
+			local entry = seats[seat] or {}
+			if left >= 0 and entry[2] then reply = left end -- once
+			if entry[2] and entry[2] ~= ARGV[2 + 3 * calls + n] then
+				reply = {OWN, left, entry[2]}
+			else
+				if type(entry[1]) ~= 'string' then entry[1] = now + reply end
+				entry[2] = candidate
+				seats[seat] = entry
+				new = cjson.encode(seats)
+			end
+		end
+		if new then
+			if reply > left then call('PEXPIRE', locks[n], reply) end
+			changed[user] = new
+			if write then write[#write + 1], write[#write + 2] = user, new
+			else write = {user, new} end
+		end
+	end
+	replies[n] = reply
 end
-
--- The user's only seat, and without an order: nearly every call. Its entry is written as text.
-local json, head = call('HGET', KEYS[2], user), '{"' .. seat .. '":['
-if not json or (string.sub(json, 1, #head) == head and string.find(json, '^%d+%]}$', #head + 1)) then
-	if prolong then left = least end
-	call('HSET', KEYS[2], user, string.format('%s%d,"%s"]}', head, ends(), ARGV[5]))
-	if prolong then call('PEXPIRE', KEYS[3], left) end
-	return {OWN, 1, left, ARGV[5]}
-end
-
---include user_seats
-local seats = cjson.decode(json)
-local entry = seats[seat] or {}
-if entry[2] and entry[2] ~= ARGV[6] then return {OWN, 0, left, entry[2]} end
-prolong = prolong and (left < 0 or not entry[2])
-if prolong then left = least end
-if type(entry[1]) ~= 'string' then entry[1] = ends() end
-entry[2] = ARGV[5]
-seats[seat] = entry
-save_seats(KEYS[2], user, seats)
-if prolong then call('PEXPIRE', KEYS[3], left) end
-return {OWN, 1, left, entry[2]}
+if write then call('HSET', KEYS[2], unpack(write)) end
+return replies
