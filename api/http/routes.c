@@ -73,23 +73,25 @@ static bool exists(const struct config *c, const struct route *r)
 	return (r->flags & OF_ROLE[c->role]) != 0;
 }
 
-/* "/queues/x" is "/queue/x". */
-static bool is_path(const struct route *r, const char *path, struct route_match *m)
+/* "/queues/x" is "/queue/x": of both only "/x" is compared. NULL: this row has no such path. */
+static const char *behind_queue(const char *pattern)
 {
-	static const char ONE[] = "/queue/", MANY[] = "/queues/";
+	static const char ONE[] = "/queue";
 
-	if (strncmp(path, MANY, sizeof MANY - 1) != 0) return fits(r->pattern, path, m);
-	return strncmp(r->pattern, ONE, sizeof ONE - 1) == 0 &&
-		fits(r->pattern + sizeof ONE - 1, path + sizeof MANY - 1, m);
+	return strncmp(pattern, ONE, sizeof ONE - 1) == 0 ? pattern + sizeof ONE - 1 : NULL;
 }
 
 struct route_match route_find(const struct config *c, enum method method, const char *path)
 {
+	static const char API[] = "/api", MANY[] = "/queues";
 	struct route_match m = {0}, ret = {0};
 
-	if (strncmp(path, "/api/", 5) == 0) path += 4;
+	if (strncmp(path, API, sizeof API - 1) == 0 && path[sizeof API - 1] == '/') path += sizeof API - 1;
+	bool many = strncmp(path, MANY, sizeof MANY - 1) == 0 && path[sizeof MANY - 1] == '/';
+	if (many) path += sizeof MANY - 1;
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
-		if (!exists(c, &ROUTES[i]) || !is_path(&ROUTES[i], path, &m)) continue;
+		const char *pattern = many ? behind_queue(ROUTES[i].pattern) : ROUTES[i].pattern;
+		if (!pattern || !fits(pattern, path, &m) || !exists(c, &ROUTES[i])) continue;
 		ret.allowed |= 1u << ROUTES[i].method;
 		if (ROUTES[i].method != method) continue;
 		ret.route = &ROUTES[i];
