@@ -3,7 +3,7 @@
  * waiting room stands before the seats and shares their Redis, the same script is the gate; a queue elsewhere, and
  * whoever does not pass at once, costs one more round trip before it.
  * Checked in the contract's order: schedule, CLOSED, gate, seat, opening, limit, the seat's state.
- * Ownership: the caller's memory until `flow.done`. Thread: the shard's. */
+ * Ownership: the caller's memory, its seats too, until `flow.done`. Thread: the shard's. */
 #ifndef TK_HOLD_SEAT_H
 #define TK_HOLD_SEAT_H
 
@@ -34,8 +34,8 @@ struct hold_seat {
 	struct services *services;
 	/* in */
 	int64_t user, schedule;
-	const char *token; /* Queue-Token; NULL: none */
-	struct seat_no seats[HOLD_SEATS_MAX];
+	const char *token;			 /* Queue-Token; NULL: none */
+	const struct seat_no *seats; /* all of them, but at most HOLD_SEATS_MAX; more than that are over the limit */
 	unsigned count;
 	/* out */
 	enum hold_outcome outcome;

@@ -138,6 +138,14 @@ static bool seats_named(struct exchange *x, const struct seat_request *q)
 	return false;
 }
 
+static const struct seat_no *kept_seats(struct exchange *x, const struct seat_request *q)
+{
+	unsigned count = !q->has_seats ? 1 : q->count < HOLD_SEATS_MAX ? q->count : HOLD_SEATS_MAX;
+	struct seat_no *seats = arena_alloc(&x->arena, count * sizeof *seats);
+
+	return memcpy(seats, q->has_seats ? q->seats : &q->seat, count * sizeof *seats);
+}
+
 void hold_post(struct exchange *x)
 {
 	struct seat_request q = {0};
@@ -150,9 +158,7 @@ void hold_post(struct exchange *x)
 	r->use.schedule = q.schedule;
 	r->use.token = x->headers.queue_token;
 	r->use.count = q.has_seats ? q.count : 1;
-	if (q.has_seats)
-		memcpy(r->use.seats, q.seats, (q.count < HOLD_SEATS_MAX ? q.count : HOLD_SEATS_MAX) * sizeof *q.seats);
-	else r->use.seats[0] = q.seat;
+	r->use.seats = kept_seats(x, &q);
 	hold_seat_start(&r->use, x->app, hold_done);
 }
 

@@ -107,12 +107,14 @@ static void wait_done(struct shop *s, unsigned before)
 static enum hold_outcome hold_many(struct shop *s, int64_t user, int64_t schedule, unsigned first, unsigned count)
 {
 	struct hold_seat *h = mem_must(calloc(1, sizeof *h));
+	struct seat_no seats[HOLD_SEATS_MAX];
 	unsigned before = finished;
 
 	h->user = user;
 	h->schedule = schedule;
+	h->seats = seats;
 	h->count = count;
-	for (unsigned i = 0; i < count; i++) h->seats[i] = fake_seat_no(first + i);
+	for (unsigned i = 0; i < count; i++) seats[i] = fake_seat_no(first + i);
 	hold_seat_start(h, &s->services, on_done);
 	wait_done(s, before);
 	enum hold_outcome o = h->outcome;
@@ -130,10 +132,11 @@ static enum hold_outcome hold(struct shop *s, int64_t user, unsigned seat)
 static enum hold_outcome hold_more_than_fit(struct shop *s)
 {
 	struct hold_seat *h = mem_must(calloc(1, sizeof *h));
+	struct seat_no seats[HOLD_SEATS_MAX];
 	unsigned before = finished;
 
-	*h = (struct hold_seat){.user = TOM, .schedule = SHOW, .count = 150};
-	for (unsigned i = 0; i < HOLD_SEATS_MAX; i++) h->seats[i] = fake_seat_no(1 + i % 10);
+	*h = (struct hold_seat){.user = TOM, .schedule = SHOW, .seats = seats, .count = 150};
+	for (unsigned i = 0; i < HOLD_SEATS_MAX; i++) seats[i] = fake_seat_no(1 + i % 10);
 	hold_seat_start(h, &s->services, on_done);
 	wait_done(s, before);
 	enum hold_outcome o = h->outcome;

@@ -44,6 +44,7 @@ struct wanted {
 static struct hold_seat *hold_it(struct hall *h, struct wanted w)
 {
 	static struct hold_seat s;
+	static struct seat_no seats[HOLD_SEATS_MAX];
 	unsigned mark = hall_mark(h);
 
 	memset(&s, 0, sizeof s);
@@ -51,7 +52,8 @@ static struct hold_seat *hold_it(struct hall *h, struct wanted w)
 	s.user = w.user;
 	s.token = w.token;
 	s.count = w.count ? w.count : 1;
-	for (unsigned i = 0; i < s.count; i++) s.seats[i] = fake_seat_no(w.seat + i);
+	s.seats = seats;
+	for (unsigned i = 0; i < s.count; i++) seats[i] = fake_seat_no(w.seat + i);
 	hold_seat_start(&s, &h->services, hall_done);
 	hall_wait(h, mark);
 	hold_seat_finish(&s);
