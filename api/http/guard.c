@@ -14,11 +14,20 @@ bool guard_uri_is_bad(const char *raw_uri)
 	return (raw_uri[0] != '/' && strcmp(raw_uri, "*") != 0) || strchr(raw_uri, ' ') || strstr(raw_uri, "%00");
 }
 
+struct collection {
+	struct exchange *x;
+	size_t pool; /* bytes of libmicrohttpd's pool that the entries take */
+};
+
+/* libmicrohttpd keeps an entry for each header, argument and cookie. */
 static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
 {
-	struct exchange *x = cls;
+	struct collection *all = cls;
+	struct exchange *x = all->x;
 	struct request_headers *h = &x->headers;
-	(void)kind;
+
+	all->pool += POOL_ENTRY;
+	if (kind != MHD_HEADER_KIND) return MHD_YES;
 #define TAKE(name, field)                                                                                              \
 	if (strcasecmp(key, name) == 0) {                                                                                  \
 		h->field = value ? value : "";                                                                                 \
@@ -42,6 +51,7 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *k
 		TAKE("Content-Type", content_type)
 		if (strcasecmp(key, "Content-Length") == 0) h->lengths++;
 		TAKE("Content-Length", content_length)
+		if (strcasecmp(key, "Cookie") == 0 && value) all->pool += strlen(value); /* it is parsed in a copy */
 		break;
 	case 'h':
 		if (strcasecmp(key, "Host") == 0) h->hosts++;
@@ -153,26 +163,12 @@ void guard_traceparent(struct exchange *x, const char *given)
 	else trace_make(x->traceparent);
 }
 
-static enum MHD_Result add_cookie(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
-{
-	size_t *taken = cls;
-
-	(void)kind;
-	if (strcasecmp(key, "Cookie") == 0 && value) *taken += strlen(value); /* it is parsed in a copy */
-	return MHD_YES;
-}
-
-/* libmicrohttpd keeps the head and an entry for each header, argument and cookie, and then closes without a word if the
- * answer's headers don't fit beside them. */
-static bool is_cramped(struct MHD_Connection *conn)
+/* libmicrohttpd closes without a word if the answer's headers don't fit beside the request's. */
+static bool is_cramped(struct MHD_Connection *conn, size_t entries)
 {
 	const union MHD_ConnectionInfo *head = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-	int kinds = MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND | MHD_COOKIE_KIND;
-	int entries = MHD_get_connection_values(conn, (enum MHD_ValueKind)kinds, NULL, NULL);
-	size_t taken = (head ? head->header_size : 0) + (size_t)entries * POOL_ENTRY;
 
-	MHD_get_connection_values(conn, MHD_HEADER_KIND, add_cookie, &taken);
-	return taken > MEMORY_PER_CONNECTION - ANSWER_HEADERS;
+	return (head ? head->header_size : 0) + entries > MEMORY_PER_CONNECTION - ANSWER_HEADERS;
 }
 
 /* Digits only, as distrust() has seen to. */
@@ -183,9 +179,12 @@ static bool is_too_long(const char *content_length)
 
 bool guard_admits(struct exchange *x, const char *method, const char *version)
 {
-	MHD_get_connection_values(x->conn, MHD_HEADER_KIND, collect, x);
+	struct collection all = {.x = x};
+	int kinds = MHD_HEADER_KIND | MHD_GET_ARGUMENT_KIND | MHD_COOKIE_KIND;
+
+	MHD_get_connection_values(x->conn, (enum MHD_ValueKind)kinds, collect, &all);
 	bool known = method_known(method, &x->method, &x->head);
-	x->cramped = is_cramped(x->conn);
+	x->cramped = is_cramped(x->conn, all.pool);
 	if (x->cramped) return refuse(x, PROBLEM_VALIDATION_FAILED, "The headers are too large.");
 	const char *why = distrust(x, version);
 	if (why || !known) return refuse(x, PROBLEM_VALIDATION_FAILED, why ? why : "The method is not known.");
