@@ -1,7 +1,6 @@
 /* /payment/...: order, simulated gateway, the order's state. */
 #include "api/http/payment_routes.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "adapter/json/json_codec.h"
@@ -12,22 +11,14 @@
 #include "api/http/exchange.h"
 #include "api/http/http_internal.h"
 
-static void j_uuid(struct buf *b, const char *key, const struct uuid *u)
-{
-	char text[UUID_TEXT];
-
-	uuid_text(text, u);
-	if (uuid_is_nil(u)) j_null(b, key);
-	else j_strn(b, key, text, UUID_TEXT - 1);
-}
-
 /* Where the order can be seen; 202 carries it (RFC 9110, section 15.3.3). */
 static void location(struct exchange *x, const struct uuid *order_no)
 {
-	char path[32 + UUID_TEXT], text[UUID_TEXT];
+	static const char ORDERS[] = "/payment/orders/";
+	char path[sizeof ORDERS + UUID_TEXT];
 
-	uuid_text(text, order_no);
-	snprintf(path, sizeof path, "/payment/orders/%s", text);
+	memcpy(path, ORDERS, sizeof ORDERS);
+	uuid_text(path + sizeof ORDERS - 1, order_no);
 	exchange_header(x, "Location", path);
 }
 

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct arena;
+struct uuid;
 
 struct buf {
 	char *data;
@@ -45,7 +46,8 @@ void j_bool(struct buf *b, const char *key, bool v);
 void j_null(struct buf *b, const char *key);
 void j_str(struct buf *b, const char *key, const char *s); /* s NULL: null */
 void j_strn(struct buf *b, const char *key, const char *s, size_t n);
-void j_time(struct buf *b, const char *key, int64_t unix_ms); /* RFC 3339 UTC, ms; TIME_NONE: null */
+void j_time(struct buf *b, const char *key, int64_t unix_ms);	   /* RFC 3339 UTC, ms; TIME_NONE: null */
+void j_uuid(struct buf *b, const char *key, const struct uuid *u); /* nil: null */
 void j_raw(struct buf *b, const char *key, const char *json, size_t n);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/buf.h"
+#include "runtime/uuid.h"
 #include "runtime/when.h"
 
 /* 0: stands for itself; 1: \u00XX; 2: starts a sequence beyond ASCII; else the letter behind the backslash. */
@@ -60,21 +61,34 @@ static size_t put_escaped(struct buf *b, const unsigned char *s, size_t n)
 	}
 }
 
+/* Room for the rest of the text and its quotes is there all the time. */
 static void put_string(struct buf *b, const char *text, size_t n)
 {
 	const unsigned char *s = (const unsigned char *)text;
 	size_t at = 0;
 
 	buf_reserve(b, n + 2);
-	buf_putc(b, '"');
-	while (at < n) {
-		size_t from = at;
+	b->data[b->len++] = '"';
+	for (;;) {
+		char *out = b->data + b->len;
 
-		while (at < n && !ESCAPE[s[at]]) at++;
-		buf_put(b, s + from, at - from);
-		if (at < n) at += put_escaped(b, s + at, n - at);
+		while (at < n && !ESCAPE[s[at]]) *out++ = (char)s[at++];
+		b->len = (size_t)(out - b->data);
+		if (at == n) break;
+		at += put_escaped(b, s + at, n - at);
+		buf_reserve(b, n - at + 1);
 	}
-	buf_putc(b, '"');
+	b->data[b->len++] = '"';
+}
+
+/* ASCII that needs no escape. */
+static void put_plain(struct buf *b, const char *text, size_t n)
+{
+	buf_reserve(b, n + 2);
+	b->data[b->len] = '"';
+	memcpy(b->data + b->len + 1, text, n);
+	b->data[b->len + 1 + n] = '"';
+	b->len += n + 2;
 }
 
 static void begin(struct buf *b, const char *key)
@@ -163,7 +177,21 @@ void j_time(struct buf *b, const char *key, int64_t unix_ms)
 		return;
 	}
 	when_text(text, unix_ms);
-	j_strn(b, key, text, WHEN_TEXT - 1);
+	begin(b, key);
+	put_plain(b, text, WHEN_TEXT - 1);
+}
+
+void j_uuid(struct buf *b, const char *key, const struct uuid *u)
+{
+	char text[UUID_TEXT];
+
+	if (uuid_is_nil(u)) {
+		j_null(b, key);
+		return;
+	}
+	uuid_text(text, u);
+	begin(b, key);
+	put_plain(b, text, UUID_TEXT - 1);
 }
 
 void j_raw(struct buf *b, const char *key, const char *json, size_t n)

@@ -50,21 +50,20 @@ struct uuid uuid_derived(struct uuid cause, unsigned salt)
 	return u;
 }
 
-static bool dash_before(int byte)
-{
-	return byte == 4 || byte == 6 || byte == 8 || byte == 10;
-}
+/* Where the text has each byte; between them stand dashes. */
+static const uint8_t PLACE[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+static const uint8_t DASH[4] = {8, 13, 18, 23};
 
 void uuid_text(char out[UUID_TEXT], const struct uuid *u)
 {
 	static const char HEX[] = "0123456789abcdef";
 
+	for (int i = 0; i < 4; i++) out[DASH[i]] = '-';
 	for (int i = 0; i < 16; i++) {
-		if (dash_before(i)) *out++ = '-';
-		*out++ = HEX[u->b[i] >> 4];
-		*out++ = HEX[u->b[i] & 0xf];
+		out[PLACE[i]] = HEX[u->b[i] >> 4];
+		out[PLACE[i] + 1] = HEX[u->b[i] & 0xf];
 	}
-	*out = '\0';
+	out[UUID_TEXT - 1] = '\0';
 }
 
 /* 16 or more: no hex digit. */
@@ -81,10 +80,11 @@ bool uuid_parse(const char *s, size_t n, struct uuid *ret)
 	struct uuid u;
 
 	if (n != UUID_TEXT - 1) return false;
-	for (int i = 0; i < 16; i++, s += 2) {
-		if (dash_before(i) && *s++ != '-') return false;
-
-		unsigned high = hex_value(s[0]), low = hex_value(s[1]);
+	for (int i = 0; i < 4; i++) {
+		if (s[DASH[i]] != '-') return false;
+	}
+	for (int i = 0; i < 16; i++) {
+		unsigned high = hex_value(s[PLACE[i]]), low = hex_value(s[PLACE[i] + 1]);
 		if ((high | low) > 15) return false;
 		u.b[i] = (uint8_t)(high << 4 | low);
 	}

@@ -7,6 +7,7 @@
 
 #include "runtime/arena.h"
 #include "runtime/buf.h"
+#include "runtime/uuid.h"
 #include "runtime/when.h"
 
 static int make(void **state)
@@ -236,6 +237,18 @@ static void a_time_that_is_not_set_is_null(void **state)
 	assert_string_equal(buf_cstr(b), "[null,\"1970-01-01T00:00:00.000Z\"]");
 }
 
+static void a_nil_uuid_is_null(void **state)
+{
+	static const struct uuid SOME = {.b = {1, 0x90, [8] = 0x80, [15] = 0xff}}, NIL;
+	struct buf *b = *state;
+
+	j_arr_k(b, NULL);
+	j_uuid(b, NULL, &NIL);
+	j_uuid(b, NULL, &SOME);
+	j_arr_end(b);
+	assert_string_equal(buf_cstr(b), "[null,\"01900000-0000-0000-8000-0000000000ff\"]");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, discard)
 int main(void)
 {
@@ -256,6 +269,7 @@ int main(void)
 		TEST(a_sequence_cut_off_at_the_end_is_not_read_beyond_it),
 		TEST(keys_are_escaped_too),
 		TEST(a_time_that_is_not_set_is_null),
+		TEST(a_nil_uuid_is_null),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

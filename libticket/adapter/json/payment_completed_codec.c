@@ -26,15 +26,12 @@ static const struct json_field FIELDS[] = {
 
 void payment_completed_encode(const struct payment_completed *e, struct buf *out)
 {
-	char event_id[UUID_TEXT], order_no[UUID_TEXT];
-	uuid_text(event_id, &e->event_id);
-	uuid_text(order_no, &e->order_no);
 	j_obj_k(out, NULL);
-	j_strn(out, "eventId", event_id, UUID_TEXT - 1);
+	j_uuid(out, "eventId", &e->event_id);
 	j_str(out, "eventType", PAYMENT_COMPLETED_TYPE);
 	j_int(out, "version", EVENT_VERSION);
 	j_time(out, "occurredAt", e->occurred_at_ms);
-	j_strn(out, "orderNo", order_no, UUID_TEXT - 1);
+	j_uuid(out, "orderNo", &e->order_no);
 	j_int(out, "userId", e->user);
 	j_int(out, "scheduleId", e->schedule);
 	j_strn(out, "seatNo", e->seat.s, e->seat.len);

@@ -26,23 +26,15 @@ static const struct json_field FIELDS[] = {
 	JSON_BYTES(struct body, reason, "reason", 1, REASON_TEXT - 1, JSON_NULLABLE),
 };
 
-static void put_uuid(struct buf *out, const char *key, const struct uuid *u)
-{
-	char text[UUID_TEXT];
-	uuid_text(text, u);
-	if (uuid_is_nil(u)) j_null(out, key);
-	else j_strn(out, key, text, UUID_TEXT - 1);
-}
-
 void reservation_decided_encode(const struct reservation_decided *e, struct buf *out)
 {
 	j_obj_k(out, NULL);
-	put_uuid(out, "eventId", &e->event_id);
+	j_uuid(out, "eventId", &e->event_id);
 	j_str(out, "eventType", RESERVATION_EVENT_NAME[e->type]);
 	j_int(out, "version", EVENT_VERSION);
 	j_time(out, "occurredAt", e->occurred_at_ms);
-	put_uuid(out, "orderNo", &e->order_no);
-	put_uuid(out, "reservationId", &e->reservation_id);
+	j_uuid(out, "orderNo", &e->order_no);
+	j_uuid(out, "reservationId", &e->reservation_id);
 	j_int(out, "userId", e->user);
 	j_int(out, "scheduleId", e->schedule);
 	j_strn(out, "seatNo", e->seat.s, e->seat.len);
