@@ -64,6 +64,12 @@ static bool fits(const char *pattern, const char *path, struct route_match *m)
 	return strcmp(strchr(pattern, '}') + 1, path + n) == 0;
 }
 
+/* Tells most rows from the one that is meant. */
+static bool may_fit(const char *pattern, const char *path)
+{
+	return *path == '\0' || pattern[1] == path[1] || pattern[1] == '{';
+}
+
 static bool exists(const struct config *c, const struct route *r)
 {
 	static const unsigned OF_ROLE[] = {[ROLE_ALL] = R_BOTH, [ROLE_QUEUE] = R_QUEUE, [ROLE_BOOKING] = R_BOOKING};
@@ -91,7 +97,8 @@ struct route_match route_find(const struct config *c, enum method method, const 
 	if (many) path += sizeof MANY - 1;
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
 		const char *pattern = many ? behind_queue(ROUTES[i].pattern) : ROUTES[i].pattern;
-		if (!pattern || !fits(pattern, path, &m) || !exists(c, &ROUTES[i])) continue;
+		if (!pattern || !may_fit(pattern, path) || !fits(pattern, path, &m)) continue;
+		if (!exists(c, &ROUTES[i])) continue;
 		ret.allowed |= 1u << ROUTES[i].method;
 		if (ROUTES[i].method != method) continue;
 		ret.route = &ROUTES[i];
