@@ -32,6 +32,7 @@
 #include "domain/seat.h"
 #include "runtime/loop.h"
 #include "runtime/log.h"
+#include "runtime/log_server.h"
 #include "runtime/mem.h"
 #include "runtime/metrics.h"
 #include "runtime/when.h"
@@ -42,6 +43,7 @@ enum {
 	TOPICS_EVERY_MS = 1000,
 	FLUSH_MS = 5000,
 	LOOK_MS = 50,
+	NOTE_MS = 1000, /* how often a server that is away, or back, may be told */
 	BACKSTAGE_CONNECTIONS = 2
 };
 
@@ -147,6 +149,8 @@ struct daemon {
 	struct readiness readiness;
 	struct readiness_part stage_ready;
 	struct timer stage_look; /* on backstage's thread */
+	int64_t note_due_ms;
+	bool pg_was_ready, redis_was_ready, queue_redis_was_ready;
 	struct shard **shards;
 	unsigned shard_count;
 };
@@ -249,12 +253,24 @@ static void wire_queue(struct daemon *d)
 	p->queue = &d->queue.port;
 }
 
+/* Backstage's connections speak for the process. */
+static void note_servers(struct daemon *d, int64_t now_ms)
+{
+	if (now_ms < d->note_due_ms) return;
+	d->note_due_ms = now_ms + NOTE_MS;
+	log_server("postgresql", pg_ready(d->pg), &d->pg_was_ready, pg_complaint(d->pg));
+	log_server("redis", redis_ready(d->redis), &d->redis_was_ready, redis_last_error(d->redis));
+	if (!d->queue_redis) return;
+	log_server("queue redis", redis_ready(d->queue_redis), &d->queue_redis_was_ready, redis_last_error(d->queue_redis));
+}
+
 static void look_at_stage(struct timer *t)
 {
 	struct daemon *d = container_of(t, struct daemon, stage_look);
 
 	readiness_tell(
 		&d->stage_ready, pg_ready(d->pg), redis_ready(d->redis) && (!d->queue_redis || redis_ready(d->queue_redis)));
+	note_servers(d, loop_now_ms(d->stage.loop));
 	timer_arm(d->stage.loop, t, loop_now_ms(d->stage.loop) + LOOK_MS);
 }
 
@@ -284,6 +300,8 @@ static void wire_backstage(struct daemon *d)
 	d->backstage = backstage_create(p);
 	metrics_collector(backstage_collect, d->backstage);
 	readiness_join(&d->stage_ready, &d->readiness);
+	d->pg_was_ready = d->redis_was_ready = d->queue_redis_was_ready = true;
+	d->note_due_ms = loop_now_ms(p->loop) + NOTE_MS;
 	d->stage_look.fired = look_at_stage;
 	timer_arm(p->loop, &d->stage_look, loop_now_ms(p->loop) + LOOK_MS);
 }

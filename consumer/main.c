@@ -22,6 +22,7 @@
 #include "poll_loop.h"
 #include "runtime/config.h"
 #include "runtime/log.h"
+#include "runtime/log_server.h"
 #include "runtime/metrics.h"
 #include "status_http.h"
 
@@ -208,14 +209,6 @@ static void try_start(struct daemon *d)
 	LOG(started, LF_S("version", TICKET_VERSION), LF_S("addr", addr), LF_S("group", d->config.consumer_group));
 }
 
-static void note_server(const char *name, bool now, bool *was, const char *why)
-{
-	if (now == *was) return;
-	*was = now;
-	if (now) LOG(server_back, LF_S("server", name));
-	else LOG(server_away, LF_S("server", name), LF_S("why", why));
-}
-
 /* --- stopping --- */
 
 static void stop(struct daemon *d, int exit_code)
@@ -237,8 +230,8 @@ static void try_stop(struct daemon *d)
 static void look(struct timer *t)
 {
 	struct daemon *d = container_of(t, struct daemon, look);
-	note_server("postgresql", pg_ready(d->pg), &d->pg_was_ready, pg_complaint(d->pg));
-	note_server("redis", redis_ready(d->redis), &d->redis_was_ready, redis_last_error(d->redis));
+	log_server("postgresql", pg_ready(d->pg), &d->pg_was_ready, pg_complaint(d->pg));
+	log_server("redis", redis_ready(d->redis), &d->redis_was_ready, redis_last_error(d->redis));
 	if (d->poll && poll_loop_broken(d->poll)) stop(d, 1);
 	if (d->stop_by_ms) try_stop(d);
 	else if (!d->poll) try_start(d);

@@ -5,7 +5,7 @@
 #include "api/http/http_internal.h"
 #include "runtime/metrics.h"
 
-enum { HEARTBEAT_MS = 15000, CHUNK = 512 }; /* CHUNK: for clients of HTTP/1.0, allocated for all */
+enum { HEARTBEAT_MS = 14000, CHUNK = 512 }; /* CHUNK: for clients of HTTP/1.0, allocated for all */
 
 static const char CONTENT_TYPE[] = "text/event-stream";
 static const char END[] = "\n\n";

@@ -215,14 +215,25 @@ static bool is_origin(const char *item, size_t n)
 	return scheme && n > scheme && strcspn(item + scheme, "/ \t?#") >= n - scheme;
 }
 
+static bool is_payments_own(const struct config *c, const char *topic)
+{
+	size_t n = strlen(c->topic_payment);
+	return strncmp(topic, c->topic_payment, n) == 0 && (topic[n] == '\0' || strcmp(topic + n, ".dlq") == 0);
+}
+
+static bool is_http_url(const char *s)
+{
+	return strncmp(s, "http://", 7) == 0 && s[7] && !strchr("/:?#", s[7]);
+}
+
 static const char *clash_of_both(const struct config *c)
 {
 	if (!is_topic(c->topic_payment)) return "TICKET_TOPIC_PAYMENT is no name of a Kafka topic";
 	if (!is_topic(c->topic_reservation)) return "TICKET_TOPIC_RESERVATION is no name of a Kafka topic";
 	if (!all_items(c->kafka_brokers, is_broker)) return "TICKET_KAFKA_BROKERS is no list of host:port";
 	if (!c->queue_secret && !c->jwt_secret) return "TICKET_QUEUE_SECRET or TICKET_JWT_SECRET is required";
-	if (strcmp(c->topic_payment, c->topic_reservation) == 0) {
-		return "TICKET_TOPIC_RESERVATION must not be the topic of TICKET_TOPIC_PAYMENT";
+	if (is_payments_own(c, c->topic_reservation)) {
+		return "TICKET_TOPIC_RESERVATION must not be the topic of TICKET_TOPIC_PAYMENT, nor of its dead letters";
 	}
 	return NULL;
 }
@@ -232,7 +243,7 @@ static const char *clash_of_api(const struct config *c)
 	if (c->auth == AUTH_JWT && !c->jwt_secret) return "TICKET_JWT_SECRET is required with TICKET_AUTH=jwt";
 	if (c->cors_origins && !all_items(c->cors_origins, is_origin)) return "TICKET_CORS_ORIGINS is no list of origins";
 	if (c->hold_store == HOLD_STORE_DB) return "TICKET_HOLD_STORE=db is not built yet: use redis";
-	if (c->queue_url && strncmp(c->queue_url, "http://", 7) != 0) return "TICKET_QUEUE_URL is no http:// address";
+	if (c->queue_url && !is_http_url(c->queue_url)) return "TICKET_QUEUE_URL is no http:// address";
 	if (c->role == ROLE_BOOKING && !c->queue_url) return "TICKET_QUEUE_URL is required with TICKET_ROLE=booking";
 	if (c->database_connections < DB_CONNECTIONS_A_SHARD_MIN * c->http_shards + DB_CONNECTIONS_BACKSTAGE) {
 		return "TICKET_DATABASE_CONNECTIONS must be at least 2 for each of TICKET_HTTP_SHARDS, and 2 for the jobs";

@@ -164,6 +164,7 @@ settings_load() {
   : "${TICKET_API_BIN:=$ROOT/build/release/api/ticket-api}"
   : "${TICKET_CONSUMER_BIN:=$ROOT/build/release/consumer/ticket-consumer}"
   : "${TICKET_JWT_SECRET:=$(settings_secret)}"
+  : "${TICKET_QUEUE_BYPASS_PER_S:=$TICKET_QUEUE_ADMIT_PER_S}"
   if [[ $TICKET_HTTP_SHARDS =~ ^[0-9]{1,4}$ ]]; then
     : "${TICKET_DATABASE_CONNECTIONS:=$((4 * 10#$TICKET_HTTP_SHARDS))}"
   fi

@@ -270,6 +270,20 @@ def test_head_of_a_stream_has_no_body_and_ends(world, api):
     assert rest.startswith(b"HTTP/1.1 200"), data
 
 
+def test_a_silent_stream_is_heard_of_every_fifteen_seconds(world, api):
+    sid = world.schedule(seats=2)
+    with connect(api, 2) as s:
+        ask(s, f"/schedules/{sid}/seats/events")
+        try:
+            while s.recv(65536):
+                last = time.monotonic()
+        except TimeoutError:
+            pass
+        s.settimeout(20)
+        assert b":" in s.recv(65536)
+        assert time.monotonic() - last <= 15
+
+
 # --- slow and half-closed clients ---
 
 TIMEOUT_MS = 800

@@ -202,12 +202,20 @@ def test_a_server_that_is_away_at_the_start_is_waited_for(world, kind, away):
     time.sleep(1.5)
     got = d.http.get("/readyz")
     assert got.status == 503 and away[:5] in got.body.decode().lower(), got
+    told = [line for line in d.log_lines() if line["event"] == "server_away"]
+    assert any(line["server"].startswith(away[:5]) for line in told), told
     if kind == "api":
         assert d.http.get("/actuator/health").status in (200, 503)
         if away == "postgres":
             problem(d.http.get("/concerts"), 503, "UNAVAILABLE")
         else:
             problem(world.buyer(d).hold(2, world.seat()), 503, "UNAVAILABLE")
+    d.stop()
+
+
+def test_a_database_that_refuses_is_waited_for_and_the_log_says_why(world):
+    d = world.api(ready=False, database_url=world.servers.database_url("nobody"))
+    eventually(lambda: any(line["event"] == "server_away" and "nobody" in line["why"] for line in d.log_lines()), "the reason is logged")
     d.stop()
 
 

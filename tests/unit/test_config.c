@@ -241,6 +241,7 @@ static void the_two_topics_differ(void **state)
 {
 	(void)state;
 	assert_refused(FOR_CONSUMER, ENV(JWT, "TICKET_TOPIC_RESERVATION", "payment.completed"), "TICKET_TOPIC_RESERVATION");
+	assert_refused(FOR_API, ENV(JWT, "TICKET_TOPIC_RESERVATION", "payment.completed.dlq"), "TICKET_TOPIC_RESERVATION");
 }
 
 static void names_and_lists_must_look_like_such(void **state)
@@ -258,6 +259,7 @@ static void names_and_lists_must_look_like_such(void **state)
 	assert_refused(FOR_API, ENV(JWT, "TICKET_CORS_ORIGINS", "not an origin"), "TICKET_CORS_ORIGINS");
 	assert_refused(FOR_API, ENV(JWT, "TICKET_CORS_ORIGINS", "https://a.b/path"), "TICKET_CORS_ORIGINS");
 	assert_refused(FOR_API, ENV(JWT, "TICKET_QUEUE_URL", "zzz"), "TICKET_QUEUE_URL");
+	assert_refused(FOR_API, ENV(JWT, "TICKET_QUEUE_URL", "http://"), "TICKET_QUEUE_URL");
 	assert_refused(FOR_API, ENV(JWT, "TICKET_HOLD_STORE", "db"), "TICKET_HOLD_STORE");
 }
 
