@@ -387,7 +387,8 @@ static int serve(struct daemon *d)
 	d->loop = loop_create();
 	if (!d->loop || !take_signals(d)) return 1;
 	raise_limits();
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+	bool asks_queue = d->config.role == ROLE_BOOKING; /* of another daemon; else libcurl would only cost memory */
+	if (asks_queue) curl_global_init(CURL_GLOBAL_DEFAULT);
 	start_producer(d);
 	wire_backstage(d);
 	wire_shards(d);
@@ -400,7 +401,7 @@ static int serve(struct daemon *d)
 	watch_remove(d->loop, &d->signals);
 	close(d->signals.fd);
 	loop_destroy(d->loop);
-	curl_global_cleanup();
+	if (asks_queue) curl_global_cleanup();
 	http_metrics_finish();
 	metrics_finish();
 	LOG(stopped);
