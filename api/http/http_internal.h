@@ -8,7 +8,7 @@
 #include "api/http/http.h"
 #include "runtime/loop.h"
 
-enum { MEMORY_PER_CONNECTION = 8192 }; /* request line and headers must fit, beside the answer's headers */
+enum { MEMORY_PER_CONNECTION = 7168 }; /* request line and headers must fit, beside the answer's headers */
 
 TAILQ_HEAD(client_list, client);
 LIST_HEAD(stream_list, stream);
