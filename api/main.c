@@ -24,6 +24,7 @@
 #include "adapter/settings_check.h"
 #include "api/http/auth.h"
 #include "api/http/http.h"
+#include "api/http/listener.h"
 #include "api/http/rate_limit.h"
 #include "api/http/route.h"
 #include "api/jobs/backstage.h"
@@ -309,7 +310,7 @@ static void wire_backstage(struct daemon *d)
 static int listen_or_refuse(const struct addr *a, bool exclusive_probe)
 {
 	char why[200];
-	int fd = http_listen(a, exclusive_probe);
+	int fd = listener_open(a, exclusive_probe);
 
 	if (fd >= 0) return fd;
 	snprintf(why, sizeof why, "TICKET_HTTP_ADDR %s:%u: %s", a->host, a->port, strerror(errno));

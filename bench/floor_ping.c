@@ -13,6 +13,7 @@
 #include "adapter/redis/client.h"
 #include "api/http/exchange.h"
 #include "api/http/http.h"
+#include "api/http/listener.h"
 #include "api/http/route.h"
 #include "runtime/config.h"
 #include "runtime/loop.h"
@@ -124,7 +125,7 @@ int main(int argc, char **argv)
 	s.services.metrics = metrics_sheet_create();
 	struct redis_settings redis = {.url = argv[2], .timeout_ms = REDIS_TIMEOUT_MS};
 	if (!s.services.loop || !(s.redis = redis_create(s.services.loop, &redis, s.services.metrics))) die("redis");
-	int fd = http_listen(&at, false);
+	int fd = listener_open(&at, false);
 	if (fd < 0 || !http_create(&s.services, fd, CONNECTIONS)) die("http");
 	loop_run(s.services.loop);
 	return 0;

@@ -57,7 +57,7 @@ struct exchange {
 	bool admin;
 	enum method method;
 	bool dispatched, head, answered, closing;
-	bool waiting, suspended; /* for its use case; see await in exchange.c */
+	bool waiting, suspended; /* for its use case; see exchange.c */
 	bool gone;				 /* the client has left: there is no connection */
 	bool queueing, answering;
 	bool cramped; /* the headers fill libmicrohttpd's pool for the connection */

@@ -1,10 +1,9 @@
 /* http: a shard's HTTP server: libmicrohttpd in external-epoll mode on the shard's loop.
  *
- * Accepts by itself (SO_REUSEPORT), so that connections beyond the limit are refused at once and a stopping
- * daemon drains its accept queue. Keeps the guard of promises.md section 4 (guard.c) and the reaper: a request
+ * Accepts by itself (listener.h). Keeps the guard of promises.md section 4 (guard.c) and the reaper (client.h): a request
  * that has not arrived whole at its deadline is cut off, and so is a client that takes more than 60 s to read an answer
  * (of a stream: one event). There is no limit per address: behind a proxy all come from one.
- * Thread: the shard's, but for http_listen. */
+ * Thread: the shard's. */
 #ifndef TK_HTTP_H
 #define TK_HTTP_H
 
@@ -12,15 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/config.h"
-
 struct services;
 struct http;
 
-/* A listening socket of its own for each shard. -1: errno. `exclusive_probe` fails when the address is taken at all. */
-int http_listen(const struct addr *a, bool exclusive_probe);
-
-/* Takes the socket. At most max_connections in all of the process, whichever shard has them. NULL: errno. */
+/* Takes the socket (listener.h). At most max_connections in all of the process, whichever shard has them. NULL: errno. */
 struct http *http_create(struct services *app, int listen_fd, unsigned max_connections);
 void http_drain(struct http *h);		/* accepts what waits, then refuses; closes idle connections and streams */
 size_t http_busy(const struct http *h); /* requests without an answer */

@@ -1,47 +1,34 @@
-/* http_internal: what http.c, exchange.c, guard.c and stream.c share. Nobody else includes this. */
+/* http_internal: a shard's HTTP server from inside, for the files that make it up. */
 #ifndef TK_HTTP_INTERNAL_H
 #define TK_HTTP_INTERNAL_H
 
 #include <sys/queue.h>
 
+#include "api/http/client.h"
 #include "api/http/exchange.h"
 #include "api/http/http.h"
+#include "api/http/listener.h"
 #include "runtime/loop.h"
 
 enum { MEMORY_PER_CONNECTION = 7168 }; /* request line and headers must fit, beside the answer's headers */
 
-TAILQ_HEAD(client_list, client);
 LIST_HEAD(stream_list, stream);
 LIST_HEAD(exchange_list, exchange);
-
-/* A connection. Its deadline stands in one of three lists, each in the order of time because each has one length. */
-struct client {
-	struct http *http;
-	int fd;
-	struct client_list *list; /* where it stands; NULL: waits for its use case, or listens and has heard all there is */
-	int64_t deadline_ms;
-	int64_t asked_us;	   /* when the request line of the request under way was whole */
-	bool bad_uri;		   /* in it */
-	int64_t idle_since_ms; /* while idle the deadline is when it is looked at next */
-	TAILQ_ENTRY(client) link;
-};
 
 struct http {
 	struct services *app;
 	struct MHD_Daemon *mhd;
-	struct watch listener, epoll;
+	struct listener listener;
+	struct clients clients;
+	struct watch epoll; /* libmicrohttpd's */
 	struct hook hook;
 	struct timer tick; /* each 100 ms: the reaper, and libmicrohttpd's own time-outs */
-	int spare_fd;	   /* let go for the moment in which a connection is refused for want of descriptors; -1: none */
-	unsigned max_connections, connections; /* of all shards; of this one */
-	bool reserved;						   /* a connection counted, but not yet started */
 	size_t busy;
 	bool draining, closed; /* closed: there are no use cases any more */
 	bool resumed;		   /* libmicrohttpd has to run before the loop sleeps */
 	bool moved;			   /* a connection got further in this run, and may get further in the next */
-	unsigned waiting, reading,
-		answering; /* requests: left unsuspended; their bodies under way; their answers under way */
-	struct client_list arriving, idle, sending;
+	/* requests: left unsuspended; their bodies under way; their answers under way */
+	unsigned waiting, reading, answering;
 	struct stream_list streams;
 	struct exchange_list unanswered;
 	struct exchange *ended; /* whose client left before the answer; let go when nobody is at work */
@@ -58,22 +45,35 @@ struct http {
 struct exchange *exchange_create(struct http *h, struct MHD_Connection *conn, struct client *c);
 void exchange_end(struct exchange *x); /* libmicrohttpd is done with it */
 void exchange_sweep(struct http *h);
-void exchange_cors(struct exchange *x);
-void exchange_abandon(struct http *h); /* answers 503 to all who wait; their use cases never wake again */
+void exchange_spares_free(struct http *h);
+void exchange_abandon(struct http *h);		   /* answers 503 to all who wait; their use cases never wake again */
+void exchange_waits(struct exchange *x);	   /* for its use case */
+void exchange_still_waits(struct exchange *x); /* asked for its answer again */
+void exchange_is_answered(struct exchange *x, int status);
+void exchange_is_stream(struct exchange *x); /* its answer has no end that is worth waiting for; the arena is let go */
+
+/* dispatch.c */
 enum MHD_Result exchange_begin(struct exchange *x, const char *path, const char *method, const char *version);
 enum MHD_Result exchange_body(struct exchange *x, const char *data, size_t n);
 enum MHD_Result exchange_dispatch(struct exchange *x);
-void exchange_is_stream(struct exchange *x); /* its answer has no end that is worth waiting for; the arena is let go */
-void exchange_still_waits(struct exchange *x); /* asked for its answer again */
+
+/* cors.c */
+void exchange_cors(struct exchange *x);
+void exchange_cors_preflight(struct exchange *x);
+
+/* answer.c */
+struct json_errors;
+void exchange_invalid_body(struct exchange *x, const struct json_errors *errors);
 
 /* guard.c: promises.md section 4. Collects the headers; false: answered already (400 or 413, and the connection closes). */
 bool guard_admits(struct exchange *x, const char *method, const char *version);
 bool guard_uri_is_bad(const char *raw_uri);
 void guard_traceparent(struct exchange *x, const char *given); /* the client's if valid, else a new one */
 
-/* http.c */
-void client_moves(struct client *c, struct client_list *to, int64_t deadline_ms);
-void client_hears(struct client *c); /* an answer, or a stream's next event, is on its way to it */
+/* turn.c */
+void http_turn(struct http *h); /* libmicrohttpd's, with what has moved meanwhile */
+bool http_turn_start(struct http *h);
+void http_turn_stop(struct http *h); /* but for the tick */
 
 /* http_metrics.c */
 struct http_metrics *http_metrics_create(void);

@@ -64,7 +64,7 @@ static ssize_t read_more(void *cls, uint64_t pos, char *out, size_t max)
 	(void)pos;
 	if (s->sent == s->len && !next_event(s)) {
 		if (s->ending) return MHD_CONTENT_READER_END_OF_STREAM;
-		client_moves(s->client, NULL, 0);
+		client_waits(s->client);
 		MHD_suspend_connection(s->conn);
 		s->suspended = true;
 		return 0;

@@ -1,0 +1,44 @@
+/* Which pages of other origins may read the answers. */
+#include <string.h>
+#include <strings.h>
+
+#include "api/http/http_internal.h"
+
+static bool origin_listed(const char *list, const char *origin)
+{
+	size_t n = strlen(origin);
+
+	while (list && *list) {
+		list += strspn(list, ", ");
+		size_t len = strcspn(list, ", ");
+		if (len == n && strncasecmp(list, origin, n) == 0) return true;
+		list += len;
+	}
+	return false;
+}
+
+/* Fetch standard (CORS protocol). The daemon's own origin needs no permission. */
+void exchange_cors(struct exchange *x)
+{
+	const char *origin = x->headers.origin;
+
+	if (!origin || !origin_listed(x->app->config->cors_origins, origin)) return;
+	exchange_header(x, "Access-Control-Allow-Origin", origin);
+	exchange_header(x, "Access-Control-Expose-Headers", "ETag, Retry-After, Location, Idempotency-Replayed");
+}
+
+void exchange_cors_preflight(struct exchange *x)
+{
+	const char *origin = x->headers.origin;
+
+	if (!origin || !x->headers.request_method || !origin_listed(x->app->config->cors_origins, origin)) return;
+	exchange_header(x, "Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE");
+	exchange_header(x, "Access-Control-Allow-Headers",
+		"Authorization, Content-Type, Idempotency-Key, Queue-Token, Last-Event-ID, traceparent");
+	exchange_header(x, "Access-Control-Max-Age", "600");
+}
+
+void exchange_vary(const struct services *app, struct MHD_Response *r)
+{
+	if (app->config->cors_origins) MHD_add_response_header(r, "Vary", "Origin");
+}
