@@ -138,7 +138,8 @@ void pg_conn_start(struct pg_conn *c)
 	char user_timeout[24];
 	snprintf(user_timeout, sizeof user_timeout, "%lld", (long long)set->timeout_ms);
 	/* Before the URL, which may say otherwise: libpq looks for Kerberos' tickets at each connect, at 1 MB of memory. */
-	const char *const keys[] = {"gssencmode", "dbname", "application_name", "client_encoding", "tcp_user_timeout", NULL};
+	const char *const keys[] = {
+		"gssencmode", "dbname", "application_name", "client_encoding", "tcp_user_timeout", NULL};
 	const char *const values[] = {"disable", set->url, set->application_name, "UTF8", user_timeout, NULL};
 	if (!c->backoff_ms) c->backoff_ms = PG_BACKOFF_MIN_MS;
 	c->stage = PG_CONNECTING;
