@@ -34,7 +34,7 @@ WITH event AS (
     -- A live row that is being given up would be waited for by the INSERT, after its revision was drawn: look again.
     WHERE CASE WHEN e.live_id IS NULL
                THEN (SELECT s.active FROM reservation s WHERE s.schedule_id = e.schedule_id AND s.seat_no = e.seat_no
-                     AND s.active = 1) IS NULL
+                     ORDER BY s.active LIMIT 1) IS NULL -- live rows come first: see confirm_fast
                ELSE r.own IS NOT NULL END
     ORDER BY place
 ), outlived AS (

@@ -26,12 +26,6 @@ static void bind_known(struct pg_args *a, const struct uuid *id)
 	pg_uuid(a, uuid_is_nil(id) ? NULL : id);
 }
 
-static int order_of_seats(const struct payment_completed *a, const struct payment_completed *b)
-{
-	if (a->schedule != b->schedule) return a->schedule < b->schedule ? -1 : 1;
-	return strcmp(a->seat.s, b->seat.s);
-}
-
 /* --- confirm --- */
 
 static struct reservation_confirm *confirm_of(const struct port_call *c)
@@ -56,12 +50,13 @@ static void confirm_row(struct port_call *call, const struct pg_row *row)
 	c->decided_ms = pg_get_time(row, 2);
 }
 
-/* Two batches that want the same seats must want them in the same order, or each waits for the other. */
+/* Whoever wants several orders wants them in this order, or each may wait for the other. */
 static int confirm_order(const struct port_call *a, const struct port_call *b)
 {
-	return order_of_seats(confirm_of(a)->event, confirm_of(b)->event);
+	return memcmp(&confirm_of(a)->event->order_no, &confirm_of(b)->event->order_no, sizeof(struct uuid));
 }
 
+/* FAST, though it waits for who is changing one of its orders: that is rare and short, and lock_timeout ends it. */
 static const struct pg_batch CONFIRM = {
 	.stmt = STMT_CONFIRM_FAST,
 	.lane = PG_FAST,
