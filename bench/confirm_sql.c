@@ -15,7 +15,7 @@
 #include "pg_statements.h"
 #include "runtime/uuid.h"
 
-enum { ARRAYS = 9, ROUNDS = 20, IN_FLIGHT = 2, SCHEDULE = 900000000 };
+enum { ARRAYS = 9, ROUNDS = 20, IN_FLIGHT = 2, SCHEDULE = 900000000, PARTITIONS = 24, SEAT_STEP = 7919 };
 enum { OID_BOOL = 16, OID_INT8 = 20, OID_TEXT = 25, OID_UUID = 2950 };
 
 static const char BARE[] =
@@ -23,7 +23,7 @@ static const char BARE[] =
 	" SELECT id, user_id, schedule_id, seat_no, 'CONFIRMED', 1, order_no"
 	" FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $8::uuid[])"
 	" AS e (order_no, user_id, schedule_id, seat_no, id)"
-	" ON CONFLICT (schedule_id, seat_no, active) DO NOTHING RETURNING id, order_no)"
+	" RETURNING id, order_no)"
 	" UPDATE payment_order o SET status = 'PAID', reservation_id = t.id, updated_at = now()"
 	" FROM taken t WHERE o.order_no = t.order_no"
 	/* the same nine parameters, so that both are fed alike */
@@ -38,6 +38,9 @@ static const char FILL[] =
 	" SELECT id, order_no, user_id, amount, 'CARD', 'APPROVED', event_id"
 	" FROM unnest($9::uuid[], $2::uuid[], $3::bigint[], $6::bigint[], $1::uuid[])"
 	" AS e (id, order_no, user_id, amount, event_id) WHERE ($4::bigint[], $7::bool[], $8::uuid[]) IS NOT NULL";
+
+/* As the daemon has them (libticket/adapter/pg/setup.c). */
+static const char SETTINGS[] = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
 
 static const Oid ELEMENT[ARRAYS] = {
 	OID_UUID, OID_UUID, OID_INT8, OID_INT8, OID_TEXT, OID_INT8, OID_BOOL, OID_UUID, OID_UUID};
@@ -100,25 +103,80 @@ static char *array_begin(struct batch *b, int column, unsigned size)
 	return put32(at, 1);
 }
 
-static void batch_fill(struct batch *b, unsigned first, unsigned size)
+/* An order's number says when it was made; ids and seats follow from it. */
+struct feed {
+	unsigned total;
+	struct uuid *order, *event;
+};
+
+static struct feed feed_create(unsigned total)
+{
+	struct feed f = {total, calloc(total, sizeof *f.order), calloc(total, sizeof *f.event)};
+	int64_t now_ms = (int64_t)time(NULL) * 1000;
+	if (!f.order || !f.event) die("memory", "none left");
+	for (unsigned i = 0; i < total; i++) {
+		f.order[i] = uuid_v7(now_ms + i / 20, SCHEDULE);
+		f.event[i] = uuid_v7(now_ms + i / 20, 0);
+	}
+	return f;
+}
+
+static void feed_destroy(struct feed *f)
+{
+	free(f->order);
+	free(f->event);
+}
+
+/* A buyer's seat is anywhere in the house. */
+static unsigned seat_of(const struct feed *f, unsigned number)
+{
+	return (unsigned)((uint64_t)number * SEAT_STEP % f->total);
+}
+
+struct event {
+	struct uuid id, order;
+	unsigned number, seat;
+};
+
+static void batch_fill(struct batch *b, const struct event *e, unsigned size)
 {
 	char *at[ARRAYS];
-	int64_t now_ms = (int64_t)time(NULL) * 1000;
 	for (int c = 0; c < ARRAYS; c++) at[c] = array_begin(b, c, size);
 	for (unsigned i = 0; i < size; i++) {
 		char seat[24];
-		int64_t user = htobe64(first + i + 1), schedule = htobe64(SCHEDULE), amount = htobe64(120000);
-		for (int c = 0; c < ARRAYS; c++) {
-			struct uuid id = uuid_v7(now_ms + first / 20, SCHEDULE);
-			if (ELEMENT[c] == OID_UUID) at[c] = put_item(at[c], id.b, 16);
-		}
+		struct uuid reservation = uuid_v7((int64_t)time(NULL) * 1000, SCHEDULE),
+					payment = uuid_v7((int64_t)time(NULL) * 1000, SCHEDULE);
+		int64_t user = htobe64(e[i].number + 1), schedule = htobe64(SCHEDULE), amount = htobe64(120000);
+		at[0] = put_item(at[0], e[i].id.b, 16);
+		at[1] = put_item(at[1], e[i].order.b, 16);
 		at[2] = put_item(at[2], &user, 8);
 		at[3] = put_item(at[3], &schedule, 8);
-		at[4] = put_item(at[4], seat, (uint32_t)snprintf(seat, sizeof seat, "S-%08u", first + i));
+		at[4] = put_item(at[4], seat, (uint32_t)snprintf(seat, sizeof seat, "S-%08u", e[i].seat));
 		at[5] = put_item(at[5], &amount, 8);
 		at[6] = put_item(at[6], "", 1);
+		at[7] = put_item(at[7], reservation.b, 16);
+		at[8] = put_item(at[8], payment.b, 16);
 	}
 	for (int c = 0; c < ARRAYS; c++) b->len[c] = (int)(at[c] - b->data[c]);
+}
+
+static void batch_free(struct batch *b)
+{
+	for (int c = 0; c < ARRAYS; c++) free(b->data[c]);
+}
+
+/* Batch `at`; dealt: one partition after the other, as a log is read, so every PARTITIONS'th order; else as they were
+ * made. By number either way, as the adapter sorts them. */
+static void batch_make(struct batch *b, const struct feed *f, unsigned at, unsigned size, bool dealt)
+{
+	struct event *e = calloc(size, sizeof *e);
+	if (!e) die("memory", "none left");
+	for (unsigned i = 0; i < size; i++) {
+		unsigned n = dealt ? at / PARTITIONS * PARTITIONS * size + i * PARTITIONS + at % PARTITIONS : at * size + i;
+		e[i] = (struct event){f->event[n], f->order[n], n, seat_of(f, n)};
+	}
+	batch_fill(b, e, size);
+	free(e);
 }
 
 static void run(PGconn *c, const char *sql)
@@ -185,25 +243,39 @@ static void clean(PGconn *c)
 	run(c, sql);
 }
 
+/* Every order, READY and approved, in the order in which they were made. Returns the events' feed. */
+static struct feed orders_make(PGconn *c, unsigned batches, unsigned size)
+{
+	struct feed f = feed_create(batches * size);
+	prepare(c, "fill", FILL);
+	for (unsigned i = 0; i < batches; i++) {
+		struct batch b;
+		batch_make(&b, &f, i, size, false);
+		feed(c, "fill", &b, 1);
+		batch_free(&b);
+	}
+	run(c, "VACUUM ANALYZE payment_order, payment, reservation, inbox");
+	run(c, "CHECKPOINT");
+	return f;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) die("usage", "bench_confirm_sql postgresql://... [batches [size [options]]]");
 	unsigned batches = argc > 2 ? (unsigned)atoi(argv[2]) : 50, size = argc > 3 ? (unsigned)atoi(argv[3]) : 1000;
-	unsigned all = batches * ROUNDS * 2;
+	unsigned all = batches * ROUNDS * 2, whole = (all + PARTITIONS - 1) / PARTITIONS * PARTITIONS;
 	double spent[2] = {0, 0}, cpu[2] = {0, 0};
 	PGconn *c = PQconnectdb(argv[1]);
 	if (PQstatus(c) != CONNECTION_OK) die("connect", PQerrorMessage(c));
+	run(c, SETTINGS);
 	if (argc > 4) run(c, argv[4]);
+	clean(c);
+	struct feed f = orders_make(c, whole, size);
 	struct batch *b = calloc(all, sizeof *b);
 	if (!b) die("memory", "none left");
-	for (unsigned i = 0; i < all; i++) batch_fill(&b[i], i * size, size);
-	prepare(c, "fill", FILL);
+	for (unsigned i = 0; i < all; i++) batch_make(&b[i], &f, i, size, true);
 	prepare(c, "bare", BARE);
 	prepare(c, "confirm", statement("confirm_fast"));
-	clean(c);
-	feed(c, "fill", b, all);
-	run(c, "VACUUM ANALYZE payment_order, payment, reservation, inbox");
-	run(c, "CHECKPOINT");
 	for (unsigned round = 0; round < ROUNDS * 2; round++) {
 		double start = now_s(), cpu_start = server_cpu_s(c);
 		int64_t rows = feed(c, round % 2 ? "confirm" : "bare", b + round * batches, batches);
@@ -219,8 +291,8 @@ int main(int argc, char **argv)
 		cpu[1] / events * 1e6);
 	clean(c);
 	PQfinish(c);
-	for (unsigned i = 0; i < all; i++)
-		for (int k = 0; k < ARRAYS; k++) free(b[i].data[k]);
+	for (unsigned i = 0; i < all; i++) batch_free(&b[i]);
 	free(b);
+	feed_destroy(&f);
 	return 0;
 }

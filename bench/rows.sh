@@ -141,7 +141,7 @@ confirmed() {
 sql_alone() { # NAME
   "$BIN/bench_confirm_sql" "$DATABASE" 5 1000 >"$WORK/$1.json" || die "bench_confirm_sql failed"
 }
-# Approved orders, as the API leaves them, and their events in the log.
+# Approved orders, as the API leaves them (ids are UUIDv7), and their events in the log.
 events_prepare() {
   sql -c "WITH o AS (
       INSERT INTO payment_order (order_no, user_id, schedule_id, seat_no, amount, approved_at, rev, expires_at)
@@ -151,7 +151,8 @@ events_prepare() {
       FROM generate_series(0, $EVENTS - 1) n, LATERAL (SELECT $1 + n / $SEATS_EACH) AS x (s) ORDER BY n
       RETURNING *), p AS (
       INSERT INTO payment (order_no, user_id, amount, method, status, event_id)
-      SELECT order_no, user_id, amount, 'CARD', 'APPROVED', gen_random_uuid() FROM o RETURNING event_id, order_no)
+      SELECT order_no, user_id, amount, 'CARD', 'APPROVED', (left(order_no::text, 15) || '000-8' || substr(md5(random()::text || user_id), 1, 3)
+          || '-' || substr(md5(random()::text || order_no), 1, 12))::uuid FROM o RETURNING event_id, order_no)
     SELECT p.event_id, o.order_no, o.user_id, o.schedule_id, o.seat_no, o.amount FROM p JOIN o USING (order_no)" -F ' ' >"$WORK/events"
   sql -c 'VACUUM ANALYZE payment_order, payment, reservation, inbox' -c CHECKPOINT
   "$BIN/bench_publish" "$BROKERS" payment.completed <"$WORK/events" >"$WORK/publish.json" || die "not all events were published"
