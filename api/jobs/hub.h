@@ -26,7 +26,8 @@ struct hub_entry {
 	struct seat_map *map;
 	int64_t row_as_of_ms, plan_as_of_ms, map_as_of_ms; /* when the look-up began */
 	int64_t mend_tried_ms;
-	uint64_t first_poll; /* the first poll that covers it */
+	uint64_t prune_cursor; /* where mending goes on with users who hold nothing any more */
+	uint64_t first_poll;   /* the first poll that covers it */
 	struct seating_use *use;
 	unsigned watches; /* shards that watch it */
 	struct flight *flight[FLIGHTS];

@@ -1,7 +1,7 @@
 /* Compares Redis' copy of the sold and pending seats with the database, for the schedules in use (each 30 s) and for
  * those that missed a change (at once), and merges what the database says: larger revisions win, which heals lost
  * changes. What the copy says wrongly under a revision that the database never gave can't be healed that way: it is
- * logged each time. */
+ * logged each time. By the way it has users forgotten who hold nothing any more. */
 #include "api/jobs/hub.h"
 #include "port/catalogue.h"
 #include "port/seat_lock.h"
@@ -10,6 +10,7 @@
 
 /* PAUSE: between the claims and the second look, so that changes that were just committed have reached Redis. */
 enum { PERIOD_MS = 500, EACH_MS = 30000, MARKED_MS = 1000, PAUSE_MS = 50 };
+enum { PRUNE_PIECES = 100 }; /* a round: about 10,000 users, 40 ms of Redis' time in all */
 
 struct mend {
 	struct job job;
@@ -21,6 +22,8 @@ struct mend {
 	struct seat_read read;
 	struct claims_load claims;
 	struct seat_apply apply;
+	struct seat_prune prune;
+	unsigned pieces;
 	struct timer pause;
 };
 
@@ -43,7 +46,7 @@ static void leave(struct mend *m)
 	m->plan = NULL;
 }
 
-enum { CHOOSE, READ_BEFORE, LOAD_CLAIMS, PAUSE, READ_AFTER, APPLY };
+enum { CHOOSE, READ_BEFORE, LOAD_CLAIMS, PAUSE, READ_AFTER, APPLY, PRUNE };
 
 static bool is_due(const struct hub_entry *e, int64_t now_ms)
 {
@@ -205,8 +208,31 @@ static int claims_applied(struct flow *f)
 	if (tk_failed(f->err)) return fail(m);
 	wrong = m->loaded ? count_wrong(m) : 0;
 	if (wrong) LOG_LIMITED(copy_repaired, LF_I("schedule", m->schedule), LF_I("seats", wrong));
+	m->pieces = 0;
+	return PRUNE;
+}
+
+static void prune_users(struct flow *f)
+{
+	struct mend *m = self(f);
+	const struct hub_entry *e = hub_find(m->job.b->hub, m->schedule);
+
+	m->prune = (struct seat_prune){.call.flow = f, .schedule = m->schedule, .cursor = e ? e->prune_cursor : 0};
+	m->job.b->ports.seats->prune(m->job.b->ports.seats, &m->prune);
+}
+
+/* Whether a piece fails matters to nobody: the next round goes on from there. */
+static int users_pruned(struct flow *f)
+{
+	struct mend *m = self(f);
+	struct hub_entry *e = hub_find(m->job.b->hub, m->schedule);
+
+	if (e && !tk_failed(f->err)) {
+		e->prune_cursor = m->prune.cursor;
+		if (m->prune.cursor && ++m->pieces < PRUNE_PIECES && !m->job.stopped) return PRUNE;
+	}
 	leave(m);
-	return CHOOSE;
+	return tk_failed(f->err) ? FLOW_END : CHOOSE;
 }
 
 static void round_ended(struct job *j)
@@ -221,5 +247,6 @@ static const struct flow_step STEPS[] = {
 	[PAUSE] = {"pause", pause_a_little, paused},
 	[READ_AFTER] = {"read_after", read_seats, read_after},
 	[APPLY] = {"apply_claims", apply_claims, claims_applied},
+	[PRUNE] = {"prune_users", prune_users, users_pruned},
 };
 const struct job_kind MEND_KIND = {"mend", PERIOD_MS, sizeof(struct mend), STEPS, NULL, round_ended, NULL};

@@ -114,6 +114,15 @@ struct seat_read {
 	bool loaded;	 /* false: load, then ask again (status is not to be trusted) */
 };
 
+/* Forgets users whose holds have all ended, of whom the store keeps a note that would last until they come back. A
+ * piece a call: it starts with cursor 0, and is through when the cursor is 0 again. */
+struct seat_prune {
+	struct port_call call;
+	int64_t schedule;
+	uint64_t cursor; /* in, and out */
+	unsigned forgotten;
+};
+
 struct seat_lock {
 	void (*hold)(struct seat_lock *, struct seat_hold *);
 	void (*claim)(struct seat_lock *, struct seat_claim *);
@@ -121,6 +130,7 @@ struct seat_lock {
 	void (*holds)(struct seat_lock *, struct seat_holds *);
 	void (*apply)(struct seat_lock *, struct seat_apply *);
 	void (*read)(struct seat_lock *, struct seat_read *);
+	void (*prune)(struct seat_lock *, struct seat_prune *);
 	/* Changes at least with every life of the store; 0 while it is away. Changes that others made between reading
 	 * the database and loading are lost when the store restarts in between: `load_life` notices. */
 	uint32_t (*life)(const struct seat_lock *);

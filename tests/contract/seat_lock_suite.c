@@ -29,6 +29,7 @@ static void ask(struct flow *f)
 	case CALL_HOLDS: s->holds(s, container_of(a->call, struct seat_holds, call)); break;
 	case CALL_APPLY: s->apply(s, container_of(a->call, struct seat_apply, call)); break;
 	case CALL_READ: s->read(s, container_of(a->call, struct seat_read, call)); break;
+	case CALL_PRUNE: s->prune(s, container_of(a->call, struct seat_prune, call)); break;
 	}
 }
 
@@ -769,6 +770,45 @@ static void what_is_sold_is_no_hold(void **state)
 	assert_string_equal(k.seats[0].s, "A-2");
 }
 
+static unsigned forgotten(struct seat_world *w)
+{
+	struct seat_prune k = {.schedule = w->schedule};
+	unsigned all = 0;
+	do {
+		well(w, CALL_PRUNE, &k.call);
+		all += k.forgotten;
+	} while (k.cursor);
+	return all;
+}
+
+static void users_whose_holds_have_ended_are_forgotten(void **state)
+{
+	enum { MANY = 250, FAN = 10, BY_HAND };
+	struct seat_world *w = on_sale(state);
+	assert_int_equal(forgotten(w), 0);
+	hold_with(w, ANNA, 4, 100, "A-1 A-2");
+	hold_with(w, BERT, 4, 100, "B-1");
+	struct uuid order_no = claim_with(w, BERT, "B-1", TTL, NO_ORDER).order_no;
+	hold_with(w, CARL, 4, 100, "C-1 C-2");
+	change(w, "C-1", 1, CLAIM_SOLD, CARL);
+	hold(w, FAN, "D-1");
+	hold_with(w, BY_HAND, 4, 100, "E-1");
+	set_key(w, "E-1", BY_HAND, TTL);
+	for (int i = 0; i < MANY; i++) {
+		char seat[16];
+		snprintf(seat, sizeof seat, "S-%d", i);
+		hold_with(w, 1000 + i, 4, 1, seat);
+	}
+	w->pass(w, 150);
+	assert_int_equal(forgotten(w), 1 + MANY); /* Anna, and the many */
+	assert_int_equal(forgotten(w), 0);
+	struct seat_claim later = claim_with(w, BERT, "B-1", 0, NO_ORDER);
+	assert_true(later.verdict == CLAIM_OWN && uuid_equal(&later.order_no, &order_no));
+	assert_int_equal(hold_with(w, CARL, 1, TTL, "A-1").verdict, HOLD_LIMIT);
+	assert_int_equal(hold_with(w, FAN, 1, TTL, "A-1").verdict, HOLD_LIMIT);
+	assert_int_equal(hold_with(w, ANNA, 1, TTL, "A-1").verdict, HOLD_PLACED);
+}
+
 /* --- the copy --- */
 
 static void only_a_larger_revision_is_applied(void **state)
@@ -993,6 +1033,7 @@ int seat_lock_suite(const char *name, CMFixtureFunction setup, CMFixtureFunction
 		cmocka_unit_test(an_ended_order_takes_only_its_own_hold_along),
 		cmocka_unit_test(holds_are_listed_by_seat_number),
 		cmocka_unit_test(what_is_sold_is_no_hold),
+		cmocka_unit_test(users_whose_holds_have_ended_are_forgotten),
 		cmocka_unit_test(only_a_larger_revision_is_applied),
 		cmocka_unit_test(changes_of_one_seat_may_come_together),
 		cmocka_unit_test(a_sale_ends_whoevers_hold),

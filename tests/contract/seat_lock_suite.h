@@ -34,7 +34,7 @@ enum hold_verdict suite_hold(struct seat_world *w, int64_t user, const char *sea
 enum claim_verdict suite_claim(struct seat_world *w, int64_t user, const char *seat);
 enum seat_status suite_status(struct seat_world *w, const char *seat); /* demands that the copy is loaded */
 
-enum suite_call { CALL_HOLD, CALL_CLAIM, CALL_RELEASE, CALL_HOLDS, CALL_APPLY, CALL_READ };
+enum suite_call { CALL_HOLD, CALL_CLAIM, CALL_RELEASE, CALL_HOLDS, CALL_APPLY, CALL_READ, CALL_PRUNE };
 struct tk_err suite_call(struct seat_world *w, enum suite_call which, struct port_call *c); /* any answer */
 
 #endif

@@ -340,6 +340,54 @@ static void read_all(struct seat_lock *s, struct seat_read *k)
 	act(fake_of(s), FAKE_READ, &k->call, do_read);
 }
 
+static bool has_seat(const struct fake_seat_lock *f, int64_t schedule, int64_t user)
+{
+	for (unsigned i = 0; i < f->lock_count; i++) {
+		const struct fake_lock *k = &f->locks[i];
+		if (k->schedule == schedule && k->user == user && k->expires_ms > f->now_ms) return true;
+	}
+	for (unsigned i = 0; i < f->state_count; i++) {
+		const struct fake_state *s = &f->states[i];
+		if (s->schedule == schedule && s->user == user && s->kind != CLAIM_FREE) return true;
+	}
+	return false;
+}
+
+static bool has_ended(const struct fake_seat_lock *f, const struct fake_lock *k, int64_t schedule)
+{
+	return k->schedule == schedule && k->listed && !has_seat(f, schedule, k->user);
+}
+
+static void forget_user(struct fake_seat_lock *f, int64_t schedule, int64_t user)
+{
+	for (unsigned i = 0; i < f->lock_count;) {
+		if (f->locks[i].schedule == schedule && f->locks[i].user == user) f->locks[i] = f->locks[--f->lock_count];
+		else i++;
+	}
+}
+
+static struct tk_err do_prune(struct fake_seat_lock *f, struct port_call *c)
+{
+	struct seat_prune *k = container_of(c, struct seat_prune, call);
+	k->cursor = 0;
+	k->forgotten = 0;
+	for (unsigned i = 0; i < f->lock_count;) {
+		if (has_ended(f, &f->locks[i], k->schedule)) {
+			forget_user(f, k->schedule, f->locks[i].user);
+			k->forgotten++;
+			i = 0;
+		} else {
+			i++;
+		}
+	}
+	return TK_NONE;
+}
+
+static void prune(struct seat_lock *s, struct seat_prune *k)
+{
+	act(fake_of(s), FAKE_PRUNE, &k->call, do_prune);
+}
+
 static uint32_t life(const struct seat_lock *s)
 {
 	return fake_of((struct seat_lock *)(uintptr_t)s)->life;
@@ -356,6 +404,7 @@ void fake_seat_lock_init(struct fake_seat_lock *f, struct loop *l)
 			.holds = holds,
 			.apply = apply,
 			.read = read_all,
+			.prune = prune,
 			.life = life},
 		.life = 1,
 		.now_ms = 1700000000000,

@@ -10,7 +10,16 @@
 #include "fake/fake_fault.h"
 #include "port/seat_lock.h"
 
-enum fake_seat_call { FAKE_HOLD, FAKE_CLAIM, FAKE_RELEASE, FAKE_HOLDS, FAKE_APPLY, FAKE_READ, FAKE_SEAT_CALLS };
+enum fake_seat_call {
+	FAKE_HOLD,
+	FAKE_CLAIM,
+	FAKE_RELEASE,
+	FAKE_HOLDS,
+	FAKE_APPLY,
+	FAKE_READ,
+	FAKE_PRUNE,
+	FAKE_SEAT_CALLS
+};
 
 struct fake_lock {						/* a lock key */
 	int64_t schedule, user, expires_ms; /* INT64_MAX: set by hand without an end */

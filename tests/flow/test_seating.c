@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/mem.h"
 #include "support/backstage_world.h"
 
 /* Two shards and the backstage thread's parts, all turned by the test, so that it decides what happens when; the last
@@ -471,6 +472,28 @@ static void a_change_that_redis_missed_is_mended(void **state)
 	assert_int_equal(p->w.seats.calls[FAKE_APPLY], 2); /* and not again before its time */
 }
 
+static void users_whose_holds_have_ended_are_forgotten_by_the_way(void **state)
+{
+	struct place *p = *state;
+	struct seat_no no = fake_seat_no(1);
+
+	fake_seat_lock_load(&p->w.seats, SHOW);
+	assert_true(find(p, 0, SHOW, NEED_MAP));
+	p->w.seats.locks = mem_must(calloc(1, sizeof *p->w.seats.locks));
+	p->w.seats.locks[p->w.seats.lock_count++] = (struct fake_lock){
+		.schedule = SHOW, .user = 7, .seat = no, .listed = true, .expires_ms = p->w.seats.now_ms - 1};
+	p->w.seats.fault[FAKE_PRUNE] = (struct fake_fault){.countdown = 1, .err = AWAY};
+	seating_mend(p->seating[1], SHOW);
+	job_start(p->w.backstage->job[JOB_MEND]);
+	turn_for(p, 1500); /* failing, it keeps nothing from being mended */
+	assert_int_equal(p->w.seats.calls[FAKE_PRUNE], 1);
+	assert_int_equal(p->w.seats.lock_count, 1);
+	seating_mend(p->seating[1], SHOW);
+	turn_for(p, 2500);
+	assert_int_equal(p->w.seats.calls[FAKE_PRUNE], 2);
+	assert_int_equal(p->w.seats.lock_count, 0);
+}
+
 static void an_older_truth_changes_nothing(void **state)
 {
 	struct place *p = *state;
@@ -636,6 +659,7 @@ int main(void)
 		TEST(listeners_are_told_of_each_version_and_of_nothing_else),
 		TEST(a_listener_may_leave_while_it_is_told),
 		TEST(a_change_that_redis_missed_is_mended),
+		TEST(users_whose_holds_have_ended_are_forgotten_by_the_way),
 		TEST(an_older_truth_changes_nothing),
 		TEST(a_scrape_gets_a_count_that_began_after_it_asked),
 		TEST(a_scrape_waits_half_a_second_at_most),

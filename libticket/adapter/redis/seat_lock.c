@@ -2,6 +2,8 @@
 
 #include <assert.h>
 #include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -349,6 +351,37 @@ static void holds(struct seat_lock *s, struct seat_holds *k)
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
+/* --- prune --- */
+
+static void bind_prune(struct redis_args *a, struct port_call *c)
+{
+	const struct seat_prune *k = container_of(c, struct seat_prune, call);
+	char text[24];
+	key_users(a, k->schedule);
+	key_lock(a, k->schedule, "");
+	redis_arg(a, text, (size_t)snprintf(text, sizeof text, "%" PRIu64, k->cursor));
+}
+
+static void prune_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
+{
+	struct seat_prune *k = container_of(c, struct seat_prune, call);
+	if (!tk_failed(err)) {
+		size_t n;
+		const char *cursor = redis_reply_str(reply, 0, &n);
+		k->cursor = strtoull(cursor, NULL, 10);
+		k->forgotten = (unsigned)redis_reply_int(reply, 1);
+		if (n == 0) err = ODD_REPLY;
+	}
+	port_answer(c, err);
+}
+
+static void prune(struct seat_lock *s, struct seat_prune *k)
+{
+	static const struct redis_op OP = {
+		.script = SCRIPT_SEAT_PRUNE, .keys = 2, .bind = bind_prune, .replied = prune_replied};
+	redis_call(redis_of(s), &OP, &k->call);
+}
+
 /* --- the copy --- */
 
 static void apply(struct seat_lock *s, struct seat_apply *k)
@@ -376,6 +409,7 @@ void redis_seat_lock_init(struct redis_seat_lock *s, struct redis *r)
 			.holds = holds,
 			.apply = apply,
 			.read = read_all,
+			.prune = prune,
 			.life = life},
 		.redis = r,
 	};
