@@ -34,8 +34,9 @@ enum {
 	STOP_BOUND_MS = 15000, /* a batch ends by its adapters' deadlines long before, unless a server is away */
 	FLUSH_MS = 5000,
 	PARTITIONS_MAX = 1024,
-	FAST_CONNECTIONS = 1, /* in order: see poll_loop.h */
+	FAST_CONNECTIONS = 2, /* as many as batches are decided at once: see poll_loop.h */
 	SLOW_CONNECTIONS = 1,
+	LINGER_MS = 50, /* nobody waits for an announcement but the offset */
 	/* Nobody waits for a batch of 1,000 as a client waits for an answer; one that never fits its deadline never ends. */
 	DATABASE_TIMEOUT_MIN_MS = 10000
 };
@@ -284,6 +285,7 @@ static void start_producer(struct daemon *d)
 		.client_id = "ticket-consumer",
 		.topic_payment = d->config.topic_payment,
 		.topic_reservation = d->config.topic_reservation,
+		.linger_ms = LINGER_MS,
 		.failed = on_producer_failed,
 		.reachable_changed = on_reachable,
 	};

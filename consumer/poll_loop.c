@@ -8,9 +8,19 @@
 #include "runtime/log.h"
 #include "runtime/when.h"
 
-/* BATCHES hold about 2 MB each. SPARE: a member must poll now and then even while there is no room, or the group puts
+/* BATCHES hold about 2 MB each when they are full. DECIDING: one would leave the database idle between two statements.
+ * While less than PACED is waiting, a batch begins at most every PACE_MS: each costs a commit, a script and some messages,
+ * however small it is. SPARE: a member must poll now and then even while there is no room, or the group puts
  * it out. */
-enum { BATCHES = 4, SPARE = 1024, SPARE_EVERY_MS = 1000, PARTITIONS_LOGGED = 64 };
+enum {
+	BATCHES = 8,
+	DECIDING = 2,
+	PACED = 500,
+	PACE_MS = 12,
+	SPARE = 1024,
+	SPARE_EVERY_MS = 1000,
+	PARTITIONS_LOGGED = 64
+};
 
 enum work_state { WORK_IDLE, WORK_RUNNING, WORK_FINISHED };
 
@@ -18,6 +28,7 @@ struct work {
 	struct event_batch batch;
 	struct kafka_message *messages;
 	enum work_state state;
+	bool deciding;
 	bool dropped; /* its partitions are gone: no offsets */
 };
 
@@ -30,7 +41,10 @@ struct poll_loop {
 	struct work work[BATCHES];
 	unsigned oldest, running; /* work[oldest], then round and round; the one after them is being filled */
 	unsigned filled;		  /* messages in it, decoded */
-	bool deciding;			  /* the newest of the running ones */
+	unsigned deciding;		  /* of the running ones */
+	bool tied;				  /* the one that is filled waits for a seat of theirs */
+	struct timer pace;
+	int64_t paced_until_ms;
 	struct kafka_message *spare;
 	unsigned spares;
 	int64_t spare_ms; /* when one was last read */
@@ -144,24 +158,57 @@ static void take_spares(struct poll_loop *p, struct work *w)
 	take(p, w, n);
 }
 
-/* One after the other: what came first for a seat is decided first. */
+/* What came first for a seat is decided first. */
+static bool is_apart(const struct poll_loop *p, const struct work *w)
+{
+	for (unsigned i = 0; i < p->running; i++) {
+		const struct work *other = &p->work[(p->oldest + i) % BATCHES];
+		if (other->deciding && !event_batch_is_apart(&other->batch, w->batch.slots, p->filled)) return false;
+	}
+	return true;
+}
+
+/* Beside others only a full one, which changes no more. */
+static bool may_join(struct poll_loop *p, const struct work *w)
+{
+	if (p->deciding == DECIDING || p->filled < p->batch_max || p->tied) return false;
+	p->tied = !is_apart(p, w);
+	return !p->tied;
+}
+
+static bool is_time(struct poll_loop *p)
+{
+	if (p->filled >= PACED || loop_now_ms(p->ports.loop) >= p->paced_until_ms) return true;
+	if (!p->pace.slot) timer_arm(p->ports.loop, &p->pace, p->paced_until_ms);
+	return false;
+}
+
 static void begin(struct poll_loop *p)
 {
 	struct work *w = filling(p);
 	unsigned n = p->filled;
-	if (p->deciding || p->revoking || p->stopping || n == 0) return;
+	if (n == 0 || p->revoking || p->stopping) return;
+	if (p->deciding ? !may_join(p, w) : !is_time(p)) return;
 	p->filled = 0;
 	p->running++;
-	p->deciding = true;
+	p->deciding++;
+	p->paced_until_ms = loop_now_ms(p->ports.loop) + PACE_MS;
+	w->deciding = true;
 	w->state = WORK_RUNNING;
 	event_batch_start(&w->batch, n);
+}
+
+static void paced(struct timer *t)
+{
+	begin(container_of(t, struct poll_loop, pace));
 }
 
 static void batch_decided(void *ctx, struct event_batch *b)
 {
 	struct poll_loop *p = ctx;
-	(void)b;
-	p->deciding = false;
+	container_of(b, struct work, batch)->deciding = false;
+	p->deciding--;
+	p->tied = false;
 	begin(p);
 }
 
@@ -328,6 +375,7 @@ struct poll_loop *poll_loop_create(const struct poll_settings *s, char *why, siz
 	p->json = must(json_decoder_create());
 	p->spare = must(calloc(SPARE, sizeof *p->spare));
 	p->revoke_wait.fired = revoke_waited;
+	p->pace.fired = paced;
 	p->mend = (struct mend_copies){
 		.catalogue = s->catalogue, .seat_lock = s->ports.seat_lock, .loop = s->ports.loop, .mended = mended, .ctx = p};
 	init_work(p);
@@ -357,6 +405,7 @@ void poll_loop_leave(struct poll_loop *p)
 	p->stopping = true;
 	mend_copies_stop(&p->mend);
 	timer_stop(p->ports.loop, &p->revoke_wait);
+	timer_stop(p->ports.loop, &p->pace);
 	forget_waiting(p);
 	for (unsigned i = 0; i < BATCHES; i++) {
 		/* Given up: its bytes are needed no more, what it has published was copied. */

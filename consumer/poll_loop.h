@@ -1,8 +1,9 @@
 /* poll_loop: from the topic to the batches and back to the offsets.
  *
- * Batches are decided one after the other, so that what came first for a seat is decided first; while the database works
- * on one, the next is read and decoded, and those before wait for Redis and Kafka. Offsets are stored in the order in
- * which batches were started, each after all that follows from it.
+ * What came first for a seat is decided first: batches are decided one after the other, or two at a time when the second
+ * is full and they have no seat in common; while the database works, the next is read and decoded, and those before wait
+ * for Redis and Kafka. Small batches keep a distance; an event after a quiet time goes at once. Offsets are stored in the
+ * order in which batches were started, each after all that follows from it.
  * When partitions are taken away the batches under way get REVOKE_WAIT_MS to end, then go on without their offsets being
  * stored: whoever reads those events again finds them decided.
  *

@@ -68,8 +68,12 @@ static void ask_the_rest(struct event_batch *b, unsigned undecided)
 
 static void all_asked(struct event_batch *b)
 {
-	unsigned undecided = 0;
-	for (unsigned i = 0; i < b->count; i++) undecided += !b->slots[i].decided;
+	unsigned undecided = 0, firsts = 0;
+	for (unsigned i = 0; i < b->count; i++) {
+		undecided += !b->slots[i].decided;
+		firsts += !b->slots[i].decided && !b->slots[i].repeats;
+	}
+	b->repeating = firsts == 0;
 	if (undecided) {
 		ask_the_rest(b, undecided);
 		return;
@@ -110,7 +114,7 @@ static void decide(struct event_batch *b)
 	b->asked = b->answered = b->unanswered = 0;
 	for (unsigned i = 0; i < b->count && b->asked < b->at_once; i++) {
 		struct event_slot *s = &b->slots[(from + i) % b->count];
-		if (s->decided) continue;
+		if (s->decided || (s->repeats && !b->repeating)) continue;
 		b->from = (from + i + 1) % b->count;
 		b->asked++;
 		b->deciding++;
@@ -295,6 +299,7 @@ void event_batch_init(
 	b->slots = calloc(max, sizeof *b->slots);
 	b->changes = calloc(max, sizeof *b->changes);
 	b->places.places = calloc(max, sizeof *b->places.places);
+	seat_set_init(&b->seats, max);
 	if (!b->slots || !b->changes || !b->places.places) abort();
 }
 
@@ -304,15 +309,25 @@ void event_batch_finish(struct event_batch *b)
 	free(b->slots);
 	free(b->changes);
 	free(b->places.places);
+	seat_set_finish(&b->seats);
 	b->slots = NULL;
 	b->changes = NULL;
 	b->places.places = NULL;
+}
+
+bool event_batch_is_apart(const struct event_batch *b, const struct event_slot *slots, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (!slots[i].fault && seat_set_has(&b->seats, &slots[i].confirm.event)) return false;
+	return true;
 }
 
 void event_batch_start(struct event_batch *b, unsigned count)
 {
 	b->count = count;
 	b->busy = true;
+	b->repeating = false;
+	seat_set_clear(&b->seats);
 	b->tries = b->from = 0;
 	b->at_once = count;
 	for (unsigned i = 0; i < count; i++) {
@@ -321,6 +336,7 @@ void event_batch_start(struct event_batch *b, unsigned count)
 		s->out = OUT_NOTHING;
 		s->decided = false;
 		s->confirm.changes = s->confirm.announces = s->confirm.again = false;
+		s->repeats = !s->fault && !seat_set_add(&b->seats, &s->confirm.event);
 		if (!s->fault) continue;
 		if (b->ports.metrics) metrics_add(b->ports.metrics, METRIC_CONFIRMATIONS, CONFIRM_PARKED, 1);
 		park(s, s->fault);

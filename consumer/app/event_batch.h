@@ -1,9 +1,9 @@
 /* event_batch: up to `max` payment events on their way from a topic to "done with".
  *
- *     DECIDING   every event's confirm_reservation at once, so that they share their statements; what could not be
- *                decided (the database is away) is tried again, with backoff, for as long as it takes; a
- *                round that no answer came from is followed by half as many, so that one that is too
- *                heavy does not take the others with it
+ *     DECIDING   every event's confirm_reservation at once, so that they share their statements, but the first of
+ *                each seat before the others of that seat; what could not be decided (the database is away)
+ *                is tried again, with backoff, for as long as it takes; a round that no answer came from is
+ *                followed by half as many, so that one that is too heavy does not take the others with it
  *     FOLLOWING  after all have been committed: the copies in Redis in one call; the buyers' places in the waiting
  *                rooms; announcements and dead letters to Kafka, again until the broker has them; a letter that it
  *                refuses for good goes cut
@@ -17,6 +17,7 @@
 #define TK_EVENT_BATCH_H
 
 #include "app/confirm_reservation.h"
+#include "app/seat_set.h"
 #include "app/use_places.h"
 #include "event/dead_letter.h"
 #include "port/event_out.h"
@@ -31,7 +32,7 @@ struct event_slot {
 	struct dead_letter letter;			/* in: the message as it came; its reason is filled here */
 	const char *fault;					/* in: dlq.reason of what could not be decoded; NULL: it could */
 	struct event_batch *batch;
-	bool decided;
+	bool decided, repeats; /* `repeats`: its seat is that of an earlier slot */
 	enum slot_out out;
 };
 
@@ -64,8 +65,10 @@ struct event_batch {
 	uint32_t id; /* in the tags of what it publishes */
 	/* its own */
 	bool busy, given_up;
-	unsigned deciding;					  /* flows under way, and one while they are being started */
-	unsigned publishing;				  /* delivery reports still to come */
+	unsigned deciding;	 /* flows under way, and one while they are being started */
+	unsigned publishing; /* delivery reports still to come */
+	struct seat_set seats;
+	bool repeating;						  /* the first of each seat are decided */
 	unsigned at_once, from;				  /* so many are asked together, the first undecided ones from there on */
 	unsigned asked, answered, unanswered; /* of this round: asked; decided; and lost on the way */
 	unsigned tries;
@@ -84,6 +87,9 @@ void event_batch_init(
 void event_batch_finish(struct event_batch *b); /* when it is idle, or given up and its ports are gone */
 
 void event_batch_start(struct event_batch *b, unsigned count);
+
+/* No seat of the slots[0..count), which have not been started, is one of the batch's since its start. */
+bool event_batch_is_apart(const struct event_batch *b, const struct event_slot *slots, unsigned count);
 
 /* The report of something that a batch with the id `tag >> 32` has published. */
 void event_batch_delivered(struct event_batch *b, uint64_t tag, enum delivery d);

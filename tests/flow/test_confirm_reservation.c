@@ -357,6 +357,57 @@ static void one_that_is_too_heavy_does_not_take_the_others_with_it(void **state)
 	hook_remove(s->loop, &d.hook);
 }
 
+/* The database that answers the last of those who ask together first. */
+static bool answer_backwards(struct hook *h)
+{
+	struct slow_database *d = container_of(h, struct slow_database, hook);
+	struct reservation_confirm *asked[MAX];
+	unsigned n = d->count;
+	memcpy(asked, d->asked, sizeof asked);
+	d->count = 0;
+	d->rounds += n > 0;
+	while (n-- > 0) d->stage->db.port.confirm(&d->stage->db.port, asked[n]);
+	return d->count > 0;
+}
+
+static void of_one_seat_the_first_is_asked_before_the_others(void **state)
+{
+	struct stage *s = *state;
+	struct slow_database d = {
+		.port = {slow_confirm, slow_look, slow_settle}, .stage = s, .hook.before_sleep = answer_backwards};
+	struct payment_completed first = a_purchase(s), other = a_purchase(s), e[4];
+	hook_add(s->loop, &d.hook);
+	s->batch.ports.reservations = &d.port;
+	for (unsigned i = 0; i < 4; i++) e[i] = i == 1 ? other : an_event(s);
+	e[0] = first;
+	for (unsigned i = 2; i < 4; i++) {
+		e[i].seat = first.seat;
+		fake_order_add(&s->db, &e[i], ORDER_READY);
+	}
+	decide(s, e, 4);
+	assert_int_equal(d.rounds, 2);
+	assert_paid_once(s, &first);
+	assert_paid_once(s, &other);
+	for (unsigned i = 2; i < 4; i++) assert_given_back_once(s, &e[i]);
+	hook_remove(s->loop, &d.hook);
+}
+
+static void a_batch_knows_which_seats_are_its(void **state)
+{
+	struct stage *s = *state;
+	struct payment_completed e[2] = {a_purchase(s), a_purchase(s)};
+	struct event_slot next[2] = {{.confirm.event = a_purchase(s)}, {.confirm.event = e[1]}};
+	decide(s, e, 2);
+	assert_true(event_batch_is_apart(&s->batch, next, 1));
+	assert_false(event_batch_is_apart(&s->batch, next, 2));
+	next[1].confirm.event.schedule++;
+	assert_true(event_batch_is_apart(&s->batch, next, 2));
+	next[1] = (struct event_slot){.confirm.event = e[1], .fault = "not_json"};
+	assert_true(event_batch_is_apart(&s->batch, next, 2));
+	decide(s, &next[0].confirm.event, 1);
+	assert_true(event_batch_is_apart(&s->batch, &(struct event_slot){.confirm.event = e[0]}, 1));
+}
+
 static void refused_data_is_parked_and_its_neighbours_flow(void **state)
 {
 	struct stage *s = *state;
@@ -619,6 +670,8 @@ int main(void)
 		T(a_confirmation_whose_reply_was_lost_is_no_duplicate),
 		T(only_what_failed_is_tried_again),
 		T(one_that_is_too_heavy_does_not_take_the_others_with_it),
+		T(of_one_seat_the_first_is_asked_before_the_others),
+		T(a_batch_knows_which_seats_are_its),
 		T(refused_data_is_parked_and_its_neighbours_flow),
 		T(an_order_that_fails_between_look_and_settle_is_looked_at_again),
 		T(facts_that_never_hold_still_are_tried_later),
