@@ -307,6 +307,62 @@ static void fifty_tabs_at_once_get_one_place(void **state)
 	}
 }
 
+static void ask_all(struct queue_world *w, enum queue_call which, struct queue_place_call *k, struct asking *a, int n)
+{
+	for (int i = 0; i < n; i++) {
+		k[i].rules = w->rules;
+		k[i].schedule = w->schedule;
+		begin_call(w, &a[i], which, &k[i].call);
+	}
+	for (int i = 0; i < n; i++) {
+		await(w, &a[i]);
+		assert_false(tk_failed(a[i].flow.err));
+	}
+}
+
+/* Calls that come together may share a round trip; what each is told is its own. */
+static void who_asks_together_is_told_apart(void **state)
+{
+	enum { ALL = 250 };
+	struct queue_world *w = on_sale(state);
+	struct queue_place_call *k = calloc(ALL, sizeof *k);
+	struct asking *a = calloc(ALL, sizeof *a);
+	for (int i = 0; i < ALL; i++) k[i].user = i + 1;
+	k[7].user = 4; /* twice */
+	ask_all(w, CALL_ENTER, k, a, ALL);
+	assert_int_equal(look(w).waiting, ALL - 1);
+	assert_int_equal(k[7].place.number, k[3].place.number);
+	ask_all(w, CALL_STATUS, k, a, ALL); /* a line without gaps */
+	for (int i = 0; i < ALL; i++) {
+		assert_int_equal(k[i].place.rank, k[i].place.number);
+		assert_int_equal(k[i].place.total, ALL - 1);
+	}
+	room_tick(w, 2);
+	leave_with(w, 100, 0, false);
+	leave_with(w, 101, k[100].place.number, true);
+	k[7].user = 5000;
+	ask_all(w, CALL_STATUS, k, a, ALL);
+	assert_int_equal(k[7].verdict, QUEUE_NO_PLACE);
+	assert_int_equal(k[99].verdict, QUEUE_NO_PLACE);
+	assert_int_equal(k[100].place.status, QUEUE_EXPIRED);
+	for (int i = 0, admitted = 0; i < ALL; i++) {
+		if (i == 7 || i == 99 || i == 100) continue;
+		admitted += k[i].place.status == QUEUE_ACTIVE;
+		assert_int_equal(k[i].place.status, k[i].place.number <= 2 ? QUEUE_ACTIVE : QUEUE_WAITING);
+		int64_t gaps = 2 + (k[i].place.number > k[99].place.number) + (k[i].place.number > k[100].place.number);
+		if (k[i].place.number > 2) assert_int_equal(k[i].place.rank, k[i].place.number - gaps);
+		if (i == ALL - 1) assert_int_equal(admitted, 2);
+	}
+	ask_all(w, CALL_ENTER, k, a, ALL); /* most again; three anew, at the end */
+	assert_int_equal(look(w).waiting, ALL - 2);
+	for (int i = 0; i < ALL; i++) {
+		if (i == 7 || i == 99 || i == 100) assert_in_range(k[i].place.number, ALL, ALL + 2);
+		else assert_in_range(k[i].place.number, 1, ALL - 1);
+	}
+	free(k);
+	free(a);
+}
+
 static void who_never_came_has_no_place(void **state)
 {
 	struct queue_world *w = on_sale(state);
@@ -1279,6 +1335,7 @@ int queue_store_suite(const char *name, CMFixtureFunction setup, CMFixtureFuncti
 		cmocka_unit_test(places_are_given_in_order_of_arrival),
 		cmocka_unit_test(entering_again_is_the_same_place),
 		cmocka_unit_test(fifty_tabs_at_once_get_one_place),
+		cmocka_unit_test(who_asks_together_is_told_apart),
 		cmocka_unit_test(who_never_came_has_no_place),
 		cmocka_unit_test(large_ids_stay_exact),
 		cmocka_unit_test(the_first_are_admitted_up_to_the_limit),

@@ -46,51 +46,71 @@ static void arg_users(struct redis_args *a, const int64_t *users, unsigned count
 
 /* --- enter, status --- */
 
+#define PLACE_CALL(c) container_of(c, const struct queue_place_call, call)
+
+static int64_t place_schedule(const struct port_call *c)
+{
+	return PLACE_CALL(c)->schedule;
+}
+
+static bool places_alike(const struct port_call *a, const struct port_call *b)
+{
+	const struct queue_rules *x = &PLACE_CALL(a)->rules, *y = &PLACE_CALL(b)->rules;
+	return x->opens_at_ms == y->opens_at_ms && x->grace_ms == y->grace_ms && x->active_ttl_ms == y->active_ttl_ms;
+}
+
 static void bind_enter(struct redis_args *a, struct port_call *c)
 {
-	const struct queue_place_call *k = container_of(c, struct queue_place_call, call);
+	const struct queue_place_call *k = PLACE_CALL(c);
 	key_head(a, k->schedule);
 	key_seq(a, k->schedule);
 	key_queue(a, k->schedule);
 	key_place(a, k->schedule);
 	key_heard(a, k->schedule);
 	redis_arg_run(a);
-	redis_arg_int(a, k->user);
 	redis_arg_int(a, k->rules.opens_at_ms);
 	redis_arg_int(a, k->rules.grace_ms);
 	redis_arg_int(a, k->rules.active_ttl_ms);
-	redis_arg_int(a, k->token_number);
+}
+
+static void arg_place_user(struct redis_args *a, struct port_call *c)
+{
+	redis_arg_int(a, PLACE_CALL(c)->user);
+}
+
+static void arg_place_token(struct redis_args *a, struct port_call *c)
+{
+	redis_arg_int(a, PLACE_CALL(c)->token_number);
 }
 
 static void bind_status(struct redis_args *a, struct port_call *c)
 {
-	const struct queue_place_call *k = container_of(c, struct queue_place_call, call);
+	const struct queue_place_call *k = PLACE_CALL(c);
 	key_head(a, k->schedule);
 	key_queue(a, k->schedule);
 	key_heard(a, k->schedule);
 	redis_arg_run(a);
-	redis_arg_int(a, k->user);
 	redis_arg_int(a, k->rules.grace_ms);
 	redis_arg_int(a, k->rules.active_ttl_ms);
 }
 
-/* Three shapes, the commonest the shortest: {number, total, rate} at the end of the line, {number, rank, total, rate},
- * {status, number, rank, total, rate, ends}. */
+/* Two shapes, the commonest the shortest: {number, rank, total, rate} of who waits, {status, number, rank, total, rate,
+ * ends} of all others. */
 static bool read_place(struct queue_place *p, const redisReply *r)
 {
-	if (!is_array(r, 3)) return false;
-	size_t n = r->elements, at = n - 3;
+	if (!is_array(r, 4)) return false;
+	size_t at = r->elements > 4;
 	*p = (struct queue_place){
-		.status = n > 4 ? (enum queue_status)redis_reply_int(r, 0) : QUEUE_WAITING,
-		.number = redis_reply_int(r, n > 4 ? 1 : 0),
-		.rank = redis_reply_int(r, n > 4 ? 2 : 1),
-		.total = redis_reply_int(r, n > 4 ? 3 : at + 1),
-		.rate_milli = redis_reply_int(r, n > 4 ? 4 : n - 1),
+		.status = at ? (enum queue_status)redis_reply_int(r, 0) : QUEUE_WAITING,
+		.number = redis_reply_int(r, at),
+		.rank = redis_reply_int(r, at + 1),
+		.total = redis_reply_int(r, at + 2),
+		.rate_milli = redis_reply_int(r, at + 3),
 		.expires_ms = TIME_NONE,
 	};
 	p->epoch = queue_epoch_of(p->number);
 	if (p->status == QUEUE_ACTIVE) p->expires_ms = redis_reply_int(r, 5);
-	return n <= 4 || (n == 6 && p->status > QUEUE_NOBODY && p->status < QUEUE_STATUSES);
+	return at == 0 || (r->elements == 6 && p->status > QUEUE_NOBODY && p->status < QUEUE_STATUSES);
 }
 
 static void place_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
@@ -105,17 +125,26 @@ static void place_replied(struct port_call *c, struct tk_err err, const redisRep
 	port_answer(c, err);
 }
 
+/* 100 that wait take Redis about 0.3 ms; single ones, who are new here after an earlier place, up to 10 times that. */
+enum { PLACES_A_SCRIPT = 100 };
+
 static void enter(struct queue_store *s, struct queue_place_call *k)
 {
+	static const struct redis_call_batch BATCH = {.schedule = place_schedule,
+		.alike = places_alike,
+		.column = {arg_place_user, arg_place_token},
+		.max = PLACES_A_SCRIPT};
 	static const struct redis_op OP = {
-		.script = SCRIPT_QUEUE_ENTER, .keys = 5, .bind = bind_enter, .replied = place_replied};
+		.script = SCRIPT_QUEUE_ENTER, .keys = 5, .bind = bind_enter, .replied = place_replied, .batch = &BATCH};
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
 static void status(struct queue_store *s, struct queue_place_call *k)
 {
+	static const struct redis_call_batch BATCH = {
+		.schedule = place_schedule, .alike = places_alike, .column = {arg_place_user}, .max = PLACES_A_SCRIPT};
 	static const struct redis_op OP = {
-		.script = SCRIPT_QUEUE_STATUS, .keys = 3, .bind = bind_status, .replied = place_replied};
+		.script = SCRIPT_QUEUE_STATUS, .keys = 3, .bind = bind_status, .replied = place_replied, .batch = &BATCH};
 	redis_call(redis_of(s), &OP, &k->call);
 }
 
