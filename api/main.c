@@ -2,13 +2,10 @@
 #include <argp.h>
 #include <curl/curl.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "adapter/kafka/producer.h"
@@ -31,6 +28,7 @@
 #include "api/readiness.h"
 #include "api/shard.h"
 #include "domain/seat.h"
+#include "runtime/daemon.h"
 #include "runtime/loop.h"
 #include "runtime/log.h"
 #include "runtime/log_server.h"
@@ -39,7 +37,6 @@
 #include "runtime/when.h"
 
 enum {
-	EXIT_SETTING = 2,
 	TOPICS_WAIT_MS = 1000,
 	TOPICS_EVERY_MS = 1000,
 	FLUSH_MS = 5000,
@@ -51,14 +48,10 @@ enum {
 /* --- command line --- */
 
 struct command {
-	bool help, check_config;
-	const char *issue_for, *role;
+	const char *issue_for, *role; /* NULL: not given */
 };
 
 static const struct argp_option OPTIONS_TABLE[] = {
-	{"help", 'h', 0, 0, "print this, with every setting, and exit", 0},
-	{"version", 'V', 0, 0, "print the version and exit", 0},
-	{"check-config", 'c', 0, 0, "check the settings, print those in force and exit", 0},
 	{"issue-token", 't', "USER", 0, "print a JWT for this user id and exit", 0},
 	{"role", 'r', "ROLE", 0, "with --issue-token: admin", 0},
 	{0},
@@ -69,31 +62,20 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	struct command *c = state->input;
 
 	switch (key) {
-	case 'h': c->help = true; return 0;
-	case 'V': printf("ticket-api %s\n", TICKET_VERSION); exit(0);
-	case 'c': c->check_config = true; return 0;
 	case 't': c->issue_for = arg; return 0;
 	case 'r': c->role = arg; return 0;
-	case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", arg); return EINVAL;
 	default: return ARGP_ERR_UNKNOWN;
 	}
 }
 
-static const struct argp ARGP = {
-	OPTIONS_TABLE, parse_option, NULL, "The ticketing core's HTTP daemon.", NULL, NULL, NULL};
+static const struct argp ARGP = {OPTIONS_TABLE, parse_option, NULL, NULL, NULL, NULL, NULL};
 
-static void print_help(void)
+static void help_paths(void)
 {
-	argp_help(&ARGP, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, (char *)"ticket-api");
-	printf("\nSettings, from the environment only:\n");
-	config_help(stdout, FOR_API);
-	printf("\nPaths:\n");
-	for (size_t i = 0; i < ROUTE_COUNT; i++) {
-		static const char *const METHOD[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+	static const char *const METHOD[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+
+	for (size_t i = 0; i < ROUTE_COUNT; i++)
 		printf("  %-6s %-34s %s\n", METHOD[ROUTES[i].method], ROUTES[i].pattern, ROUTES[i].doc);
-	}
-	printf("\nLog events (one JSON object a line on stderr):\n");
-	for (unsigned i = 0; i < LOG_EVENTS; i++) printf("  %-24s %s\n", LOG_EVENT_ROW[i].name, LOG_EVENT_ROW[i].doc);
 }
 
 static int issue_token(const struct config *c, const struct command *cmd)
@@ -112,7 +94,7 @@ static int issue_token(const struct config *c, const struct command *cmd)
 	}
 	if (!c->jwt_secret) {
 		fprintf(stderr, "TICKET_JWT_SECRET is not set\n");
-		return EXIT_SETTING;
+		return DAEMON_BAD_SETTING;
 	}
 	char *token = auth_issue(c->jwt_secret, user, admin, when_now_ms() / 1000, c->jwt_ttl_s);
 	if (!token) return 1;
@@ -121,20 +103,12 @@ static int issue_token(const struct config *c, const struct command *cmd)
 	return 0;
 }
 
-/* --- refusing to start --- */
-
-static void refuse_start(const char *why)
-{
-	LOG(start_refused, LF_S("why", why));
-	_exit(1);
-}
-
 /* --- the daemon --- */
 
 struct daemon {
 	struct config config;
 	struct loop *loop; /* the main thread's: signals and the start-up check */
-	struct watch signals;
+	struct daemon_signals signals;
 	struct timer topics;
 	struct kafka_producer *producer;
 	struct rate_limit *rate_limit;
@@ -159,44 +133,20 @@ struct daemon {
 static void check_topics(struct timer *t)
 {
 	struct daemon *d = container_of(t, struct daemon, topics);
-	char dlq[260], missing[300], why[340];
+	char why[340];
 
-	snprintf(dlq, sizeof dlq, "%s.dlq", d->config.topic_payment);
-	const char *names[] = {d->config.topic_payment, dlq, d->config.topic_reservation};
-	switch (kafka_topics_check(d->config.kafka_brokers, names, 3, TOPICS_WAIT_MS, missing, sizeof missing)) {
+	switch (kafka_topics_needed(&d->config, TOPICS_WAIT_MS, why, sizeof why)) {
 	case KAFKA_TOPICS_THERE: return;
 	case KAFKA_TOPICS_MISSING:
-		snprintf(why, sizeof why, "topic %s is missing", missing);
-		refuse_start(why);
-		return;
-	case KAFKA_TOPICS_REFUSED: refuse_start(missing); return;
+	case KAFKA_TOPICS_REFUSED: daemon_refuse_start(why);
 	case KAFKA_TOPICS_UNKNOWN: timer_arm(d->loop, t, loop_now_ms(d->loop) + TOPICS_EVERY_MS);
 	}
 }
 
-static void on_signal(struct watch *w, uint32_t events)
+static void stop(struct daemon_signals *s)
 {
-	struct daemon *d = container_of(w, struct daemon, signals);
-	struct signalfd_siginfo info;
-
-	(void)events;
-	if (read(w->fd, &info, sizeof info) != sizeof info) return;
 	LOG(stopping);
-	loop_stop(d->loop);
-}
-
-/* Threads inherit the mask: signals come to the main loop only. */
-static bool take_signals(struct daemon *d)
-{
-	sigset_t set;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	d->signals = (struct watch){signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), EPOLLIN, on_signal};
-	return d->signals.fd >= 0 && watch_add(d->loop, &d->signals) == 0;
+	loop_stop(container_of(s, struct daemon, signals)->loop);
 }
 
 /* 20,000 connections need as many descriptors. */
@@ -209,19 +159,6 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &r);
 }
 
-static void on_producer_failed(void *ctx, const char *reason)
-{
-	(void)ctx;
-	LOG(producer_fatal, LF_S("why", reason));
-}
-
-static void on_reachable(void *ctx, bool reachable)
-{
-	(void)ctx;
-	if (reachable) LOG(server_back, LF_S("server", "kafka"));
-	else LOG(server_away, LF_S("server", "kafka"));
-}
-
 static void start_producer(struct daemon *d)
 {
 	char why[200];
@@ -231,12 +168,13 @@ static void start_producer(struct daemon *d)
 		.topic_payment = d->config.topic_payment,
 		.topic_reservation = d->config.topic_reservation,
 		.linger_ms = 1, /* what can wait has waited (api/app/after_payment.c) */
-		.failed = on_producer_failed,
-		.reachable_changed = on_reachable,
+		.failed = log_producer_failed,
+		.reachable_changed = log_server_changed,
+		.ctx = "kafka",
 	};
 
 	d->producer = kafka_producer_create(&s, why, sizeof why);
-	if (!d->producer) refuse_start(why);
+	if (!d->producer) daemon_refuse_start(why);
 }
 
 static void wire_queue(struct daemon *d)
@@ -249,7 +187,7 @@ static void wire_queue(struct daemon *d)
 	p->books = &d->books.port;
 	if (c->role == ROLE_BOOKING) return;
 	if (!config_one_redis(c) && !(d->queue_redis = redis_create(p->loop, &redis, p->metrics)))
-		refuse_start("TICKET_QUEUE_REDIS_URL is no redis:// address");
+		daemon_refuse_start("TICKET_QUEUE_REDIS_URL is no redis:// address");
 	redis_queue_store_init(&d->queue, d->queue_redis ? d->queue_redis : d->redis);
 	p->queue = &d->queue.port;
 }
@@ -291,7 +229,7 @@ static void wire_backstage(struct daemon *d)
 	p->metrics = metrics_sheet_create();
 	d->pg = p->loop ? pg_create(p->loop, &pg, p->metrics) : NULL;
 	d->redis = p->loop ? redis_create(p->loop, &redis, p->metrics) : NULL;
-	if (!d->redis || !d->pg) refuse_start(strerror(errno));
+	if (!d->redis || !d->pg) daemon_refuse_start(strerror(errno));
 	redis_seat_lock_init(&d->seats, d->redis);
 	p->seats = &d->seats.port;
 	p->catalogue = pg_catalogue_create(d->pg);
@@ -314,7 +252,7 @@ static int listen_or_refuse(const struct addr *a, bool exclusive_probe)
 
 	if (fd >= 0) return fd;
 	snprintf(why, sizeof why, "TICKET_HTTP_ADDR %s:%u: %s", a->host, a->port, strerror(errno));
-	refuse_start(why);
+	daemon_refuse_start(why);
 	return -1;
 }
 
@@ -337,10 +275,10 @@ static void wire_shards(struct daemon *d)
 			.bypass = &d->bypass,
 			.listen_fd = listen_or_refuse(&d->config.http_addr, false),
 			.database_connections = each,
-			.misfit = refuse_start,
+			.misfit = daemon_refuse_start,
 		};
 		d->shards[d->shard_count] = shard_create(&s);
-		if (!d->shards[d->shard_count]) refuse_start(strerror(errno));
+		if (!d->shards[d->shard_count]) daemon_refuse_start(strerror(errno));
 	}
 }
 
@@ -349,7 +287,7 @@ static void start_all(struct daemon *d)
 	bool ok = backstage_start(d->backstage);
 
 	for (unsigned i = 0; ok && i < d->shard_count; i++) ok = shard_start(d->shards[i]);
-	if (!ok) refuse_start("no threads to be had");
+	if (!ok) daemon_refuse_start("no threads to be had");
 }
 
 static void stop_all(struct daemon *d)
@@ -386,7 +324,8 @@ static void announce(const struct config *c)
 static int serve(struct daemon *d)
 {
 	d->loop = loop_create();
-	if (!d->loop || !take_signals(d)) return 1;
+	d->signals.stop = stop;
+	if (!d->loop || !daemon_signals_take(&d->signals, d->loop)) return 1;
 	raise_limits();
 	bool asks_queue = d->config.role == ROLE_BOOKING; /* of another daemon; else libcurl would only cost memory */
 	if (asks_queue) curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -399,8 +338,7 @@ static int serve(struct daemon *d)
 	timer_arm(d->loop, &d->topics, loop_now_ms(d->loop));
 	loop_run(d->loop);
 	stop_all(d);
-	watch_remove(d->loop, &d->signals);
-	close(d->signals.fd);
+	daemon_signals_leave(&d->signals, d->loop);
 	loop_destroy(d->loop);
 	if (asks_queue) curl_global_cleanup();
 	http_metrics_finish();
@@ -413,28 +351,19 @@ int main(int argc, char **argv)
 {
 	struct command cmd = {0};
 	struct daemon d = {0};
-	char why[400];
+	const struct daemon_program program = {
+		.name = "ticket-api",
+		.doc = "The ticketing core's HTTP daemon.",
+		.settings = FOR_API,
+		.check = settings_check,
+		.help_paths = help_paths,
+		.options = &ARGP,
+		.options_input = &cmd,
+	};
 	int rc;
 
-	log_program("ticket-api");
-	metrics_program(FOR_API);
-	argp_err_exit_status = 1;
-	if (argp_parse(&ARGP, argc, argv, ARGP_NO_HELP, NULL, &cmd) != 0) return 1;
-	if (cmd.help) {
-		print_help();
-		return 0;
-	}
-	if (!config_load(&d.config, FOR_API, NULL, why, sizeof why) || !settings_check(&d.config, why, sizeof why)) {
-		LOG(start_refused, LF_S("why", why));
-		config_finish(&d.config);
-		return EXIT_SETTING;
-	}
-	if (cmd.check_config) {
-		config_print(stdout, &d.config, FOR_API);
-		rc = 0;
-	} else {
-		rc = cmd.issue_for ? issue_token(&d.config, &cmd) : serve(&d);
-	}
+	if (!daemon_begin(&program, argc, argv, &d.config, &rc)) return rc;
+	rc = cmd.issue_for ? issue_token(&d.config, &cmd) : serve(&d);
 	config_finish(&d.config);
 	return rc;
 }

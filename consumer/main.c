@@ -1,13 +1,7 @@
 /* ticket-consumer: settings -> adapters -> ports -> the poll loop. */
-#include <argp.h>
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "adapter/kafka/producer.h"
@@ -21,13 +15,13 @@
 #include "adapter/settings_check.h"
 #include "poll_loop.h"
 #include "runtime/config.h"
+#include "runtime/daemon.h"
 #include "runtime/log.h"
 #include "runtime/log_server.h"
 #include "runtime/metrics.h"
 #include "status_http.h"
 
 enum {
-	EXIT_SETTING = 2,
 	LOOK_MS = 100, /* how often a starting or stopping daemon looks at itself */
 	TOPICS_WAIT_MS = 1000,
 	TOPICS_EVERY_MS = 1000,
@@ -41,42 +35,9 @@ enum {
 	DATABASE_TIMEOUT_MIN_MS = 10000
 };
 
-/* --- command line --- */
-
-struct command {
-	bool help, check_config;
-};
-
-static const struct argp_option OPTIONS_TABLE[] = {
-	{"help", 'h', 0, 0, "print this, with every setting, and exit", 0},
-	{"version", 'V', 0, 0, "print the version and exit", 0},
-	{"check-config", 'c', 0, 0, "check the settings, print those in force and exit", 0},
-	{0},
-};
-
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+static void help_paths(void)
 {
-	struct command *c = state->input;
-	switch (key) {
-	case 'h': c->help = true; return 0;
-	case 'V': printf("ticket-consumer %s\n", TICKET_VERSION); exit(0);
-	case 'c': c->check_config = true; return 0;
-	case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", arg); return EINVAL;
-	default: return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp ARGP = {
-	OPTIONS_TABLE, parse_option, NULL, "Decides payment events: reservations, orders, refunds.", NULL, NULL, NULL};
-
-static void print_help(void)
-{
-	argp_help(&ARGP, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, (char *)"ticket-consumer");
-	printf("\nSettings, from the environment only:\n");
-	config_help(stdout, FOR_CONSUMER);
-	printf("\nPaths: GET /livez /readyz /metrics /actuator/prometheus /actuator/health\n");
-	printf("\nLog events (one JSON object a line on stderr):\n");
-	for (unsigned i = 0; i < LOG_EVENTS; i++) printf("  %-24s %s\n", LOG_EVENT_ROW[i].name, LOG_EVENT_ROW[i].doc);
+	printf("  GET /livez /readyz /metrics /actuator/prometheus /actuator/health\n");
 }
 
 /* --- the daemon --- */
@@ -85,7 +46,7 @@ struct daemon {
 	struct config config;
 	struct loop *loop;
 	struct metrics_sheet *metrics;
-	struct watch signals;
+	struct daemon_signals signals;
 	struct timer look;
 	struct kafka_producer *producer;
 	struct event_out *events;
@@ -102,12 +63,6 @@ struct daemon {
 	int64_t topics_due_ms, stop_by_ms; /* 0: not stopping */
 	int exit_code;
 };
-
-static void refuse_start(const char *why)
-{
-	LOG(start_refused, LF_S("why", why));
-	_exit(1);
-}
 
 /* --- what others may ask --- */
 
@@ -178,23 +133,16 @@ static void start_poll(struct daemon *d)
 		.catalogue = d->catalogue,
 	};
 	d->poll = poll_loop_create(&s, why, sizeof why);
-	if (!d->poll) refuse_start(why);
+	if (!d->poll) daemon_refuse_start(why);
 }
 
 static bool topics_are_there(struct daemon *d)
 {
-	char dlq[260], missing[300], why[340];
+	char why[340];
 	if (loop_now_ms(d->loop) < d->topics_due_ms) return false;
 	d->topics_due_ms = loop_now_ms(d->loop) + TOPICS_WAIT_MS + TOPICS_EVERY_MS;
-	snprintf(dlq, sizeof dlq, "%s.dlq", d->config.topic_payment);
-	const char *names[] = {d->config.topic_payment, dlq, d->config.topic_reservation};
-	enum kafka_topics found =
-		kafka_topics_check(d->config.kafka_brokers, names, 3, TOPICS_WAIT_MS, missing, sizeof missing);
-	if (found == KAFKA_TOPICS_MISSING) {
-		snprintf(why, sizeof why, "topic %s is missing", missing);
-		refuse_start(why);
-	}
-	if (found == KAFKA_TOPICS_REFUSED) refuse_start(missing);
+	enum kafka_topics found = kafka_topics_needed(&d->config, TOPICS_WAIT_MS, why, sizeof why);
+	if (found == KAFKA_TOPICS_MISSING || found == KAFKA_TOPICS_REFUSED) daemon_refuse_start(why);
 	if (found == KAFKA_TOPICS_UNKNOWN) LOG_LIMITED(server_away, LF_S("server", "kafka"));
 	return found == KAFKA_TOPICS_THERE;
 }
@@ -203,7 +151,7 @@ static void try_start(struct daemon *d)
 {
 	char addr[80];
 	const char *misfit = pg_misfit(d->pg);
-	if (misfit && !pg_ready(d->pg)) refuse_start(misfit);
+	if (misfit && !pg_ready(d->pg)) daemon_refuse_start(misfit);
 	if (!topics_are_there(d) || !pg_ready(d->pg)) return;
 	start_poll(d);
 	snprintf(addr, sizeof addr, "%s:%u", d->config.consumer_http_addr.host, d->config.consumer_http_addr.port);
@@ -239,43 +187,14 @@ static void look(struct timer *t)
 	timer_arm(d->loop, t, loop_now_ms(d->loop) + LOOK_MS);
 }
 
-static void on_signal(struct watch *w, uint32_t events)
+static void told_to_stop(struct daemon_signals *s)
 {
-	struct daemon *d = container_of(w, struct daemon, signals);
-	struct signalfd_siginfo info;
-	(void)events;
-	if (read(w->fd, &info, sizeof info) != sizeof info) return;
+	struct daemon *d = container_of(s, struct daemon, signals);
 	stop(d, 0);
 	try_stop(d);
 }
 
 /* --- wiring --- */
-
-/* Threads of the libraries inherit the mask: signals come to the loop only. */
-static bool take_signals(struct daemon *d)
-{
-	sigset_t set;
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	d->signals = (struct watch){signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), EPOLLIN, on_signal};
-	return d->signals.fd >= 0 && watch_add(d->loop, &d->signals) == 0;
-}
-
-static void on_producer_failed(void *ctx, const char *reason)
-{
-	(void)ctx;
-	LOG(producer_fatal, LF_S("why", reason));
-}
-
-static void on_reachable(void *ctx, bool reachable)
-{
-	(void)ctx;
-	if (reachable) LOG(server_back, LF_S("server", "kafka"));
-	else LOG(server_away, LF_S("server", "kafka"));
-}
 
 static void start_producer(struct daemon *d)
 {
@@ -286,13 +205,14 @@ static void start_producer(struct daemon *d)
 		.topic_payment = d->config.topic_payment,
 		.topic_reservation = d->config.topic_reservation,
 		.linger_ms = LINGER_MS,
-		.failed = on_producer_failed,
-		.reachable_changed = on_reachable,
+		.failed = log_producer_failed,
+		.reachable_changed = log_server_changed,
+		.ctx = "kafka",
 	};
 	d->producer = kafka_producer_create(&s, why, sizeof why);
-	if (!d->producer) refuse_start(why);
+	if (!d->producer) daemon_refuse_start(why);
 	d->events = kafka_event_out_create(d->producer, d->loop);
-	if (!d->events) refuse_start(strerror(errno));
+	if (!d->events) daemon_refuse_start(strerror(errno));
 }
 
 static void start_servers(struct daemon *d)
@@ -307,15 +227,15 @@ static void start_servers(struct daemon *d)
 	const struct redis_settings redis = {.url = d->config.redis_url, .timeout_ms = d->config.redis_timeout_ms};
 	d->pg = pg_create(d->loop, &pg, d->metrics);
 	d->redis = redis_create(d->loop, &redis, d->metrics);
-	if (!d->pg) refuse_start("TICKET_DATABASE_URL is no database address");
-	if (!d->redis) refuse_start("TICKET_REDIS_URL is no redis:// address");
+	if (!d->pg) daemon_refuse_start("TICKET_DATABASE_URL is no database address");
+	if (!d->redis) daemon_refuse_start("TICKET_REDIS_URL is no redis:// address");
 	pg_reservations_init(&d->reservations, d->pg);
 	redis_seat_lock_init(&d->seats, d->redis);
 	if (!config_one_redis(&d->config)) {
 		const struct redis_settings queue = {
 			.url = d->config.queue_redis_url, .timeout_ms = d->config.redis_timeout_ms};
 		d->queue_redis = redis_create(d->loop, &queue, d->metrics);
-		if (!d->queue_redis) refuse_start("TICKET_QUEUE_REDIS_URL is no redis:// address");
+		if (!d->queue_redis) daemon_refuse_start("TICKET_QUEUE_REDIS_URL is no redis:// address");
 	}
 	redis_queue_store_init(&d->queue, d->queue_redis ? d->queue_redis : d->redis);
 	d->catalogue = pg_catalogue_create(d->pg);
@@ -329,7 +249,7 @@ static void start_http(struct daemon *d)
 	d->http = status_http_create(d->loop, a, &source);
 	if (d->http) return;
 	snprintf(why, sizeof why, "TICKET_CONSUMER_HTTP_ADDR %s:%u: %s", a->host, a->port, strerror(errno));
-	refuse_start(why);
+	daemon_refuse_start(why);
 }
 
 static void stop_all(struct daemon *d)
@@ -350,7 +270,8 @@ static void stop_all(struct daemon *d)
 static int serve(struct daemon *d)
 {
 	d->loop = loop_create();
-	if (!d->loop || !take_signals(d)) return 1;
+	d->signals.stop = told_to_stop;
+	if (!d->loop || !daemon_signals_take(&d->signals, d->loop)) return 1;
 	d->metrics = metrics_sheet_create();
 	d->pg_was_ready = d->redis_was_ready = true; /* away at the start is worth a line */
 	start_http(d);
@@ -362,8 +283,7 @@ static int serve(struct daemon *d)
 	loop_run(d->loop);
 	stop_all(d);
 	timer_stop(d->loop, &d->look);
-	watch_remove(d->loop, &d->signals);
-	close(d->signals.fd);
+	daemon_signals_leave(&d->signals, d->loop);
 	loop_destroy(d->loop);
 	metrics_finish();
 	LOG(stopped);
@@ -372,25 +292,17 @@ static int serve(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-	struct command cmd = {0};
 	struct daemon d = {0};
-	char why[400];
-	int rc = 0;
-	log_program("ticket-consumer");
-	metrics_program(FOR_CONSUMER);
-	argp_err_exit_status = 1;
-	if (argp_parse(&ARGP, argc, argv, ARGP_NO_HELP, NULL, &cmd) != 0) return 1;
-	if (cmd.help) {
-		print_help();
-		return 0;
-	}
-	if (!config_load(&d.config, FOR_CONSUMER, NULL, why, sizeof why) || !settings_check(&d.config, why, sizeof why)) {
-		LOG(start_refused, LF_S("why", why));
-		config_finish(&d.config);
-		return EXIT_SETTING;
-	}
-	if (cmd.check_config) config_print(stdout, &d.config, FOR_CONSUMER);
-	else rc = serve(&d);
+	const struct daemon_program program = {
+		.name = "ticket-consumer",
+		.doc = "Decides payment events: reservations, orders, refunds.",
+		.settings = FOR_CONSUMER,
+		.check = settings_check,
+		.help_paths = help_paths,
+	};
+	int rc;
+	if (!daemon_begin(&program, argc, argv, &d.config, &rc)) return rc;
+	rc = serve(&d);
 	config_finish(&d.config);
 	return rc;
 }

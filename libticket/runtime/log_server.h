@@ -17,4 +17,18 @@ static inline void log_server(const char *name, bool now, bool *was, const char 
 	else LOG(server_away, LF_S("server", name), LF_S("why", why));
 }
 
+/* For adapters that tell of a change themselves, from any thread: ctx is the server's name. */
+static inline void log_server_changed(void *ctx, bool now)
+{
+	if (now) LOG(server_back, LF_S("server", ctx));
+	else LOG(server_away, LF_S("server", ctx));
+}
+
+/* The same of a producer that a fatal error has ended and made anew. */
+static inline void log_producer_failed(void *ctx, const char *why)
+{
+	(void)ctx;
+	LOG(producer_fatal, LF_S("why", why));
+}
+
 #endif

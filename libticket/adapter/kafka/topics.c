@@ -59,3 +59,14 @@ enum kafka_topics kafka_topics_check(
 	rd_kafka_destroy(rk);
 	return found;
 }
+
+enum kafka_topics kafka_topics_needed(const struct config *c, int64_t timeout_ms, char *why, size_t n)
+{
+	char dead[260], said[300];
+	snprintf(dead, sizeof dead, "%s.dlq", c->topic_payment);
+	const char *names[] = {c->topic_payment, dead, c->topic_reservation};
+	enum kafka_topics found = kafka_topics_check(c->kafka_brokers, names, 3, timeout_ms, said, sizeof said);
+	if (found == KAFKA_TOPICS_MISSING) snprintf(why, n, "topic %s is missing", said);
+	if (found == KAFKA_TOPICS_REFUSED) snprintf(why, n, "%s", said);
+	return found;
+}

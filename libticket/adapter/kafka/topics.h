@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/config.h"
+
 enum kafka_topics {
 	KAFKA_TOPICS_THERE,
 	KAFKA_TOPICS_MISSING, /* its name is in `ret` */
@@ -16,5 +18,8 @@ enum kafka_topics {
 
 enum kafka_topics kafka_topics_check(
 	const char *brokers, const char *const *names, size_t n, int64_t timeout_ms, char *ret, size_t ret_len);
+
+/* The same of all that the daemons need: payment, its dead letters, reservation. MISSING, REFUSED: one line in `why`. */
+enum kafka_topics kafka_topics_needed(const struct config *c, int64_t timeout_ms, char *why, size_t n);
 
 #endif
