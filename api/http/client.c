@@ -84,7 +84,7 @@ void client_destroy(struct client *c)
 /* --- the reaper --- */
 
 /* libmicrohttpd notices the shutdown as a hang-up and cleans up by itself. */
-static void let_go(struct client *c)
+void client_is_let_go(struct client *c)
 {
 	shutdown(c->fd, SHUT_RDWR);
 	move(c, NULL, 0);
@@ -94,7 +94,7 @@ static void reap(struct client_list *list, int64_t now_ms)
 {
 	struct client *c;
 
-	while ((c = TAILQ_FIRST(list)) && c->deadline_ms <= now_ms) let_go(c);
+	while ((c = TAILQ_FIRST(list)) && c->deadline_ms <= now_ms) client_is_let_go(c);
 }
 
 /* libmicrohttpd tells of a request when its first line is whole. Has one begun meanwhile? What came together with the
@@ -123,7 +123,7 @@ static void look_at_idle(struct http *h, int64_t now_ms)
 
 	while ((c = TAILQ_FIRST(&h->clients.idle)) && c->deadline_ms <= now_ms) {
 		int64_t idle_ms = now_ms - c->idle_since_ms;
-		if (h->draining || idle_ms >= IDLE_MS || !look_at(c, &info) || has_said_all(&info)) let_go(c);
+		if (h->draining || idle_ms >= IDLE_MS || !look_at(c, &info) || has_said_all(&info)) client_is_let_go(c);
 		else if (has_begun(&info, idle_ms)) client_arrives(c);
 		else idle(c, now_ms);
 	}

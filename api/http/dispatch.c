@@ -98,11 +98,28 @@ enum MHD_Result exchange_dispatch(struct exchange *x)
 	return MHD_YES;
 }
 
-enum MHD_Result exchange_begin(struct exchange *x, const char *path, const char *method, const char *version)
+static void begin(struct exchange *x)
 {
 	x->http->busy++;
 	LIST_INSERT_HEAD(&x->http->unanswered, x, unanswered);
 	x->http->reading++;
+}
+
+/* Before libmicrohttpd takes the arguments apart: where they don't fit, it says nothing and closes when it comes to it. */
+void exchange_refuse_line(struct http *h, struct MHD_Connection *conn, struct client *c)
+{
+	struct exchange *x = exchange_create(h, conn, c);
+
+	begin(x);
+	x->cramped = true;
+	exchange_invalid(x, "", "The request target is too long, or has too many arguments.");
+	exchange_end(x);
+	client_is_let_go(c);
+}
+
+enum MHD_Result exchange_begin(struct exchange *x, const char *path, const char *method, const char *version)
+{
+	begin(x);
 	if (!guard_admits(x, method, version)) return x->cramped ? MHD_NO : MHD_YES;
 	struct route_match m = route_find(x->app->config, x->method, path);
 	x->route = m.route;

@@ -14,6 +14,15 @@ bool guard_uri_is_bad(const char *raw_uri)
 	return (raw_uri[0] != '/' && strcmp(raw_uri, "*") != 0) || strchr(raw_uri, ' ') || strstr(raw_uri, "%00");
 }
 
+bool guard_uri_is_cramped(const char *raw_uri)
+{
+	const char *arg = strchr(raw_uri, '?');
+	size_t entries = 0;
+
+	for (; arg; arg = strchr(arg + 1, '&')) entries++;
+	return strlen(raw_uri) + entries * POOL_ENTRY > MEMORY_PER_CONNECTION - ANSWER_HEADERS;
+}
+
 struct collection {
 	struct exchange *x;
 	size_t pool; /* bytes of libmicrohttpd's pool that the entries take */
@@ -97,7 +106,7 @@ static const char *distrust(const struct exchange *x, const char *version)
 
 static bool method_known(const char *s, enum method *ret, bool *ret_head)
 {
-	static const char *const NAME[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+	static const char *const NAME[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"};
 
 	*ret_head = strcmp(s, "HEAD") == 0;
 	if (*ret_head) {

@@ -38,10 +38,10 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
 {
 	struct client *c = client_of(conn);
 
-	(void)cls;
 	c->bad_uri = guard_uri_is_bad(uri);
 	c->asked_us = loop_now_us();
 	client_arrives(c);
+	if (guard_uri_is_cramped(uri)) exchange_refuse_line(cls, conn, c);
 	return NULL;
 }
 

@@ -54,6 +54,7 @@ void exchange_is_stream(struct exchange *x); /* its answer has no end that is wo
 
 /* dispatch.c */
 enum MHD_Result exchange_begin(struct exchange *x, const char *path, const char *method, const char *version);
+void exchange_refuse_line(struct http *h, struct MHD_Connection *conn, struct client *c);
 enum MHD_Result exchange_body(struct exchange *x, const char *data, size_t n);
 enum MHD_Result exchange_dispatch(struct exchange *x);
 
@@ -68,6 +69,7 @@ void exchange_invalid_body(struct exchange *x, const struct json_errors *errors)
 /* guard.c: promises.md section 4. Collects the headers; false: answered already (400 or 413, and the connection closes). */
 bool guard_admits(struct exchange *x, const char *method, const char *version);
 bool guard_uri_is_bad(const char *raw_uri);
+bool guard_uri_is_cramped(const char *raw_uri);				   /* its arguments alone don't fit libmicrohttpd's pool */
 void guard_traceparent(struct exchange *x, const char *given); /* the client's if valid, else a new one */
 
 /* turn.c */

@@ -10,7 +10,7 @@
 struct exchange;
 struct config;
 
-enum method { GET, POST, PUT, PATCH, DELETE, METHODS_KNOWN, OPTIONS = METHODS_KNOWN };
+enum method { GET, POST, PUT, PATCH, DELETE, METHODS_KNOWN, OPTIONS = METHODS_KNOWN, TRACE /* nowhere */ };
 
 enum route_flag {
 	R_PUBLIC = 0,
