@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "adapter/redis/client.h"
 #include "adapter/redis/queue_store.h"
@@ -113,12 +114,20 @@ static void the_line_is_the_contracts(void **state)
 struct gated {
 	struct flow flow;
 	struct seat_hold hold;
-	struct seat_lock *lock;
+	struct seat_apply load;
+	struct redis_seat_lock lock;
+	struct seat_no seat;
+	bool done;
 };
 static void ask_gated(struct flow *f)
 {
 	struct gated *g = container_of(f, struct gated, flow);
-	g->lock->hold(g->lock, &g->hold);
+	g->lock.port.hold(&g->lock.port, &g->hold);
+}
+static void ask_load(struct flow *f)
+{
+	struct gated *g = container_of(f, struct gated, flow);
+	g->lock.port.apply(&g->lock.port, &g->load);
 }
 static int got_gated(struct flow *f)
 {
@@ -127,29 +136,48 @@ static int got_gated(struct flow *f)
 }
 static void gated_done(struct flow *f)
 {
-	container_of(f, struct gated, flow)->lock = NULL;
+	container_of(f, struct gated, flow)->done = true;
+}
+
+static void start_gated(struct rig *r, struct gated *g, int64_t user, int64_t number, const char *seat)
+{
+	static const struct flow_step STEPS[] = {{"hold", ask_gated, got_gated}};
+	*g = (struct gated){.hold = {.schedule = 42,
+							.user = user,
+							.ttl_ms = 1000,
+							.limit = 4,
+							.seats = &g->seat,
+							.count = 1,
+							.gate = {.number = number, .active_ttl_ms = r->world.rules.active_ttl_ms}}};
+	assert_true(seat_no_parse(seat, strlen(seat), &g->seat));
+	redis_seat_lock_init(&g->lock, r->redis);
+	g->hold.call.flow = &g->flow;
+	flow_start(&g->flow, STEPS, 0, gated_done);
+}
+
+static enum hold_verdict await_gated(struct rig *r, struct gated *g)
+{
+	for (int i = 0; !g->done && i < 500; i++) loop_turn(r->loop, 10);
+	assert_true(g->done);
+	assert_false(tk_failed(g->flow.err));
+	return g->hold.verdict;
 }
 
 static enum hold_verdict gated_hold(struct rig *r, int64_t user, int64_t number)
 {
-	static const struct flow_step STEPS[] = {{"hold", ask_gated, got_gated}};
-	struct redis_seat_lock lock;
-	struct seat_no seat = {.s = "A-1", .len = 3};
-	redis_seat_lock_init(&lock, r->redis);
-	struct gated g = {.lock = &lock.port,
-		.hold = {.schedule = 42,
-			.user = user,
-			.ttl_ms = 1000,
-			.limit = 4,
-			.seats = &seat,
-			.count = 1,
-			.gate = {.number = number, .active_ttl_ms = r->world.rules.active_ttl_ms}}};
-	g.hold.call.flow = &g.flow;
+	struct gated g;
+	start_gated(r, &g, user, number, "A-1");
+	return await_gated(r, &g);
+}
+
+static void load_seats(struct rig *r)
+{
+	static const struct flow_step STEPS[] = {{"load", ask_load, got_gated}};
+	struct gated g = {.load = {.finish_load = true, .load_schedule = 42}};
+	redis_seat_lock_init(&g.lock, r->redis);
+	g.load.call.flow = &g.flow;
 	flow_start(&g.flow, STEPS, 0, gated_done);
-	for (int i = 0; g.lock && i < 500; i++) loop_turn(r->loop, 10);
-	assert_null(g.lock);
-	assert_false(tk_failed(g.flow.err));
-	return g.hold.verdict;
+	await_gated(r, &g);
 }
 
 static void a_hold_passes_the_gate_with_an_admitted_place_only(void **state)
@@ -168,6 +196,35 @@ static void a_hold_passes_the_gate_with_an_admitted_place_only(void **state)
 	assert_int_equal(room_tick(&r->world, 2).active, 2);
 	assert_int_equal(gated_hold(r, 1, 1), HOLD_NOT_LOADED);
 	assert_int_equal(gated_hold(r, 3, 3), HOLD_NOT_LOADED);
+}
+
+static void the_gate_judges_each_of_those_that_come_at_once(void **state)
+{
+	enum { ALL = 6 };
+	static const struct {
+		int64_t user, number;
+		const char *seat;
+		enum hold_verdict verdict;
+	} ASKED[ALL] = {
+		{1, 1, "A-1", HOLD_PLACED},
+		{3, 3, "A-2", HOLD_NO_ENTRY}, /* waits */
+		{2, 2, "A-1", HOLD_HELD},
+		{1, 1, "A-3", HOLD_PLACED},
+		{3, 2, "A-4", HOLD_NO_ENTRY}, /* somebody else's place */
+		{2, 2, "A-2", HOLD_PLACED},
+	};
+	struct rig *r = rig(state);
+	struct gated g[ALL];
+	char text[16];
+	room_revive(&r->world, 0, 0);
+	load_seats(r);
+	for (int64_t user = 1; user <= 3; user++) room_enter(&r->world, user);
+	room_tick(&r->world, 2);
+	for (int i = 0; i < ALL; i++) start_gated(r, &g[i], ASKED[i].user, ASKED[i].number, ASKED[i].seat);
+	for (int i = 0; i < ALL; i++) assert_int_equal(await_gated(r, &g[i]), ASKED[i].verdict);
+	assert_true(redis_server_text(&r->server, text, sizeof text, "HGET", "queue:place:{42}", "2", NULL));
+	assert_string_equal(text, "2:1"); /* claimed */
+	assert_int_equal(redis_server_do(&r->server, "EXISTS", "seat:lock:{42}:A-4", NULL), 0);
 }
 
 static void flushall_in_mid_queue_loses_nobodys_place(void **state)
@@ -378,6 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_line_is_the_contracts, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hold_passes_the_gate_with_an_admitted_place_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_gate_judges_each_of_those_that_come_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(flushall_in_mid_queue_loses_nobodys_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_killed_redis_with_a_log_forgets_nothing, setup_durable, teardown),
 		cmocka_unit_test_setup_teardown(an_old_snapshot_is_known_for_what_it_is, setup, teardown),
