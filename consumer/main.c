@@ -88,7 +88,7 @@ static bool ready(void *ctx, char *ret, size_t n)
 static void collect_lag(void *ctx, struct metrics_out *out)
 {
 	struct daemon *d = ctx;
-	static const char DOC[] = "Messages of the payment topic that are not done with";
+	static const char DOC[] = "Messages of the payment topic that are not done with, as of a second ago";
 	struct kafka_lag lag[PARTITIONS_MAX];
 	char labels[600];
 	size_t n = d->poll ? poll_loop_lag(d->poll, lag, PARTITIONS_MAX) : 0;

@@ -177,7 +177,9 @@ struct reader {
 	struct kafka_consumer *consumer;
 	int count, assigned, revoked, lost; /* assigned: partitions held now */
 	bool stores, busy;					/* busy: leaves messages and revocations alone */
-	uint8_t seen[SEEN_MAX];				/* how often each user's event came */
+	bool deaf;							/* polls no more */
+	int64_t ahead;
+	uint8_t seen[SEEN_MAX]; /* how often each user's event came */
 	int64_t last_us;
 	struct kafka_message kept; /* the last one, when `keeps` */
 	bool keeps;
@@ -203,7 +205,7 @@ static void readable(void *ctx)
 	struct kafka_message batch[POLL_MAX];
 	size_t n = POLL_MAX;
 	/* A busy owner polls too here, so that rebalances get through; it takes nothing after a revocation. */
-	while (r->consumer && n == POLL_MAX) {
+	while (r->consumer && !r->deaf && n == POLL_MAX) {
 		n = kafka_consumer_poll(r->consumer, batch, POLL_MAX);
 		for (size_t i = 0; i < n; i++) take(r, &batch[i]);
 	}
@@ -231,8 +233,12 @@ static void revoked(void *ctx, const int32_t *partitions, size_t n, bool lost)
 static void open_reader(struct reader *r, struct world *w, const char *topic)
 {
 	char why[256] = "";
-	struct kafka_consumer_settings set = {
-		.brokers = w->brokers, .client_id = "ticket-test", .group = w->group, .topic = topic, .commit_every_ms = 200};
+	struct kafka_consumer_settings set = {.brokers = w->brokers,
+		.client_id = "ticket-test",
+		.group = w->group,
+		.topic = topic,
+		.commit_every_ms = 200,
+		.ahead = r->ahead};
 	struct kafka_consumer_owner owner = {.readable = readable, .assigned = assigned, .revoked = revoked, .ctx = r};
 	r->w = w;
 	r->consumer = kafka_consumer_create(&set, w->loop, &owner, why, sizeof why);
@@ -679,6 +685,25 @@ static void the_lag_is_what_is_not_done_with(void **state)
 	close_reader(&again);
 }
 
+static void the_lag_grows_while_nothing_more_is_fetched(void **state)
+{
+	struct world *w = need_broker(state);
+	struct reports reports = {0};
+	struct reader r = {.stores = true, .ahead = 1};
+	open_producer(w, &reports, w->brokers, 0);
+	open_reader(&r, w, w->payment);
+	turn_until(w, &r.assigned, PARTITIONS);
+	r.deaf = true;
+	publish(w, 0, 300);
+	turn_until(w, &reports.good, 300);
+	for (int i = 0; i < 50; i++) loop_turn(w->loop, 20); /* enough is waiting here */
+	publish(w, 300, 600);
+	for (int64_t end_ms = loop_now_us() / 1000 + PATIENCE_MS; lag_of(&r) != 600 && loop_now_us() / 1000 < end_ms;)
+		loop_turn(w->loop, 20);
+	assert_int_equal(lag_of(&r), 600);
+	close_reader(&r);
+}
+
 static int unknown_lags(struct reader *r)
 {
 	struct kafka_lag lag[PARTITIONS];
@@ -770,6 +795,7 @@ int main(void)
 		TEST(offsets_are_committed_while_running),
 		TEST(a_busy_owner_ends_its_batch_before_a_rebalance),
 		TEST(the_lag_is_what_is_not_done_with),
+		TEST(the_lag_grows_while_nothing_more_is_fetched),
 		TEST(an_idle_partition_that_was_not_looked_up_in_time_gets_its_lag),
 		TEST(an_idle_system_is_quick),
 	};

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "adapter/kafka/client.h"
+#include "adapter/kafka/log_ends.h"
 #include "event/traceparent.h"
 #include "runtime/loop.h"
 
@@ -29,6 +30,7 @@ struct kafka_consumer {
 	struct kafka_consumer_owner owner;
 	char *topic;
 	int64_t commit_every_ms;
+	struct log_ends *ends;
 	struct place *place;
 	size_t places;
 	bool stored;   /* since the last commit */
@@ -165,6 +167,7 @@ static void assigned(struct kafka_consumer *c, rd_kafka_topic_partition_list_t *
 	int32_t *partition;
 	size_t n = numbers(parts, &partition);
 	rd_kafka_assign(c->rk, parts);
+	log_ends_watch(c->ends, parts);
 	c->reachable = true;
 	rd_kafka_topic_partition_list_t *at = rd_kafka_topic_partition_list_copy(parts);
 	look_up_places(c, at, LOOK_UP_MS);
@@ -190,6 +193,7 @@ void kafka_consumer_release(struct kafka_consumer *c)
 	struct tk_err err = c->stored && !c->lost ? kafka_consumer_commit(c, COMMIT_MS) : TK_NONE;
 	c->revoking = c->stored = false;
 	for (size_t i = 0; i < c->places; i++) c->place[i].ours = false;
+	log_ends_watch(c->ends, NULL);
 	rd_kafka_assign(c->rk, NULL);
 	/* The next owner reads those events again, and the inbox knows them. */
 	if (tk_failed(err)) complain(c, err.what, false);
@@ -264,14 +268,22 @@ void kafka_message_free(struct kafka_message *m)
 	m->handle = NULL;
 }
 
+/* Neither is ever ahead of the truth. */
+static int64_t end_of(struct kafka_consumer *c, int32_t partition)
+{
+	int64_t low, fetched, asked = log_ends_of(c->ends, partition);
+	if (rd_kafka_get_watermark_offsets(c->rk, c->topic, partition, &low, &fetched) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return asked;
+	return fetched > asked ? fetched : asked;
+}
+
 size_t kafka_consumer_lag(struct kafka_consumer *c, struct kafka_lag *ret, size_t max)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < c->places; i++) {
-		int64_t low, high, next = c->place[i].next_offset, lag = -1;
 		if (!c->place[i].ours) continue;
-		if (next >= 0 && rd_kafka_get_watermark_offsets(c->rk, c->topic, (int32_t)i, &low, &high) == 0 && high >= 0)
-			lag = high > next ? high - next : 0;
+		int64_t next = c->place[i].next_offset, end = end_of(c, (int32_t)i), lag = -1;
+		if (next >= 0 && end >= 0) lag = end > next ? end - next : 0;
 		if (n < max) ret[n] = (struct kafka_lag){(int32_t)i, next, lag};
 		n++;
 	}
@@ -352,7 +364,7 @@ static rd_kafka_conf_t *make_conf(
 		KAFKA_NUMBER("fetch.error.backoff.ms", 50),
 		/* Of all partitions together. A full queue is looked at again only a second later, so it must hold more
 		 * than a second's work: 20,000 messages made 47,000/s of 124,000/s. */
-		KAFKA_NUMBER("queued.min.messages", 400000),
+		KAFKA_NUMBER("queued.min.messages", s->ahead ? s->ahead : 400000),
 		KAFKA_NUMBER("queued.max.messages.kbytes", 131072),
 		KAFKA_NUMBER("socket.timeout.ms", 10000),
 		KAFKA_TEXT("allow.auto.create.topics", "false"),
@@ -390,6 +402,11 @@ static bool open_handle(struct kafka_consumer *c, const struct kafka_consumer_se
 	}
 	rd_kafka_poll_set_consumer(c->rk);
 	c->queue = rd_kafka_queue_get_consumer(c->rk);
+	c->ends = log_ends_create(c->rk, c->topic);
+	if (!c->ends) {
+		snprintf(why, why_len, "no thread for the Kafka consumer: %s", strerror(errno));
+		return false;
+	}
 	if (watch_queue(c) < 0) {
 		snprintf(why, why_len, "no eventfd for the Kafka consumer: %s", strerror(errno));
 		return false;
@@ -440,6 +457,7 @@ static void close_handle(struct kafka_consumer *c)
 		c->stored = false; /* once is enough: the inbox knows what is read again */
 	rd_kafka_queue_io_event_enable(c->queue, -1, NULL, 0);
 	leave_group(c);
+	log_ends_destroy(c->ends);
 	rd_kafka_queue_destroy(c->queue);
 	rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }

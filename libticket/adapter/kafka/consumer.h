@@ -14,7 +14,7 @@
  *
  * Thread: everything belongs to the loop's thread. Ownership: a message is the owner's until kafka_message_free.
  * Blocking: an assignment looks up where it stands (<= 1 s, then <= 0.1 s each second for what it has not learnt),
- * release commits (<= 2 s), destroy also leaves the group (<= 5 s more). */
+ * release commits (<= 2 s), destroy also leaves the group (<= 6 s more). */
 #ifndef TK_KAFKA_CONSUMER_H
 #define TK_KAFKA_CONSUMER_H
 
@@ -45,6 +45,7 @@ struct kafka_consumer_settings {
 	int64_t session_timeout_ms;	  /* 0: 6000; at most 10000, or a killed consumer's partitions stay away too long */
 	int64_t max_poll_interval_ms; /* 0: 300000 */
 	int64_t commit_every_ms;	  /* 0: 1000 */
+	int64_t ahead;				  /* 0: 400000 messages are fetched before they are polled */
 };
 
 struct kafka_consumer_owner {
@@ -80,8 +81,8 @@ struct kafka_lag {
 	int64_t next_offset; /* the first that is not done with; -1: not known yet */
 	int64_t lag;		 /* messages; -1: not known yet */
 };
-/* Of the partitions that are ours, from what librdkafka has cached: cheap, does not block. Returns how many there are
- * (at most `max` are written). */
+/* Of the partitions that are ours, as of a second ago or less, whether or not anything is being fetched: cheap, does not
+ * block. Returns how many there are (at most `max` are written). */
 size_t kafka_consumer_lag(struct kafka_consumer *c, struct kafka_lag *ret, size_t max);
 
 bool kafka_consumer_reachable(const struct kafka_consumer *c); /* false: all brokers are known to be away */
