@@ -1189,6 +1189,23 @@ static void an_old_snapshot_stays_as_it_is(void **state)
 	assert_int_equal(room_enter_with(w, 2, 2).number, 2 * (int64_t)QUEUE_EPOCH_NUMBERS + 1);
 }
 
+/* A place is about its number minus the turn, for everybody who has no look-up. */
+static void the_turn_leaps_with_the_numbers(void **state)
+{
+	struct queue_world *w = on_sale(state);
+	room_enter(w, ANNA);
+	room_enter(w, BERT);
+	room_tick(w, 1);
+	w->restart(w);
+	room_revive(w, 1, 0);
+	assert_int_equal(room_enter(w, CLEO).number, QUEUE_EPOCH_NUMBERS + 1);
+	assert_int_equal(look(w).serving, 1); /* Bert waits with a number of before */
+	room_leave(w, BERT);
+	assert_int_equal(look(w).serving, QUEUE_EPOCH_NUMBERS);
+	room_leave(w, CLEO);
+	assert_int_equal(look(w).serving, QUEUE_EPOCH_NUMBERS);
+}
+
 static void numbers_go_on_above_what_was_seen(void **state)
 {
 	struct queue_world *w = unused(state);
@@ -1373,6 +1390,7 @@ int queue_store_suite(const char *name, CMFixtureFunction setup, CMFixtureFuncti
 		cmocka_unit_test(a_token_brings_a_place_back_once),
 		cmocka_unit_test(a_token_of_this_life_brings_nothing_back),
 		cmocka_unit_test(an_old_snapshot_stays_as_it_is),
+		cmocka_unit_test(the_turn_leaps_with_the_numbers),
 		cmocka_unit_test(numbers_go_on_above_what_was_seen),
 		cmocka_unit_test(early_users_survive_a_restart),
 		cmocka_unit_test(thousands_of_random_steps_agree_with_a_simple_model),

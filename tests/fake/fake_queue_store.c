@@ -379,7 +379,8 @@ static void do_look(struct fake_queue_store *f, struct port_call *c)
 	k->waiting = count(l, QUEUE_WAITING);
 	k->active = count(l, QUEUE_ACTIVE);
 	k->pre = l->early_count;
-	k->serving = l->serving;
+	const struct fake_place *first = nth_waiting(l, 1);
+	k->serving = l->serving < l->base && (!first || first->number > l->base) ? l->base : l->serving;
 	k->rate_milli = l->rate;
 	k->shift_ms = l->shift;
 	k->sold_out = l->sold;
