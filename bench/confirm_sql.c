@@ -34,10 +34,10 @@ static const char FILL[] =
 	" SELECT order_no, user_id, schedule_id, seat_no, amount, now()"
 	" FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[])"
 	" AS e (order_no, user_id, schedule_id, seat_no, amount))"
-	" INSERT INTO payment (id, order_no, user_id, amount, method, status, event_id)"
-	" SELECT id, order_no, user_id, amount, 'CARD', 'APPROVED', event_id"
-	" FROM unnest($9::uuid[], $2::uuid[], $3::bigint[], $6::bigint[], $1::uuid[])"
-	" AS e (id, order_no, user_id, amount, event_id) WHERE ($4::bigint[], $7::bool[], $8::uuid[]) IS NOT NULL";
+	" INSERT INTO payment (id, order_no, user_id, schedule_id, seat_no, amount, method, status, event_id)"
+	" SELECT id, order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'APPROVED', event_id"
+	" FROM unnest($9::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $1::uuid[])"
+	" AS e (id, order_no, user_id, schedule_id, seat_no, amount, event_id) WHERE ($7::bool[], $8::uuid[]) IS NOT NULL";
 
 /* As the daemon has them (libticket/adapter/pg/setup.c). */
 static const char SETTINGS[] = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";

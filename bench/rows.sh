@@ -150,8 +150,8 @@ events_prepare() {
           $FIRST_USER + n, s, 'E-' || (n % $SEATS_EACH * 7919 % $SEATS_EACH + 1), 90000, now(), nextval('seat_rev'), now() + interval '1 hour'
       FROM generate_series(0, $EVENTS - 1) n, LATERAL (SELECT $1 + n / $SEATS_EACH) AS x (s) ORDER BY n
       RETURNING *), p AS (
-      INSERT INTO payment (order_no, user_id, amount, method, status, event_id)
-      SELECT order_no, user_id, amount, 'CARD', 'APPROVED', (left(order_no::text, 15) || '000-8' || substr(md5(random()::text || user_id), 1, 3)
+      INSERT INTO payment (order_no, user_id, schedule_id, seat_no, amount, method, status, event_id)
+      SELECT order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'APPROVED', (left(order_no::text, 15) || '000-8' || substr(md5(random()::text || user_id), 1, 3)
           || '-' || substr(md5(random()::text || order_no), 1, 12))::uuid FROM o RETURNING event_id, order_no)
     SELECT p.event_id, o.order_no, o.user_id, o.schedule_id, o.seat_no, o.amount FROM p JOIN o USING (order_no)" -F ' ' >"$WORK/events"
   sql -c 'VACUUM ANALYZE payment_order, payment, reservation, inbox' -c CHECKPOINT

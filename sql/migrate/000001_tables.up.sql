@@ -81,7 +81,7 @@ CREATE TABLE payment_order (
     updated_at     timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT payment_order_pkey PRIMARY KEY (order_no)
 ) WITH (fillfactor = 50);
-CREATE INDEX payment_order_seat ON payment_order (schedule_id, seat_no);
+-- None by seat: who has paid for one is found by its payments, of which there are far fewer.
 CREATE INDEX payment_order_user ON payment_order (user_id, schedule_id);
 CREATE INDEX payment_order_expiry ON payment_order (expires_at);
 
@@ -89,6 +89,8 @@ CREATE TABLE payment (
     id          uuid NOT NULL DEFAULT gen_random_uuid(),
     order_no    uuid NOT NULL,
     user_id     bigint NOT NULL,
+    schedule_id bigint NOT NULL,    -- these two as the order has them
+    seat_no     varchar(20) COLLATE "C" NOT NULL,
     amount      bigint NOT NULL CHECK (amount >= 0),
     method      text NOT NULL CHECK (method IN ('CARD', 'POINT')),
     status      text NOT NULL CHECK (status IN ('PENDING', 'APPROVED', 'REFUND_PENDING', 'REFUNDED', 'FAILED')),
@@ -101,6 +103,7 @@ CREATE TABLE payment (
 -- An order may have several payments, at most one of them not FAILED.
 CREATE UNIQUE INDEX payment_one_kept ON payment (order_no) WHERE status <> 'FAILED';
 CREATE INDEX payment_order_no ON payment (order_no, id) WHERE status = 'FAILED';
+CREATE INDEX payment_seat ON payment (schedule_id, seat_no);
 -- What was approved lately: the sweep for undecided orders. Grows at its end only.
 CREATE INDEX payment_created ON payment (created_at);
 

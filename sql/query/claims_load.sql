@@ -7,10 +7,12 @@ FROM (
         CASE WHEN active = 1 THEN 0 ELSE 2 END AS place
     FROM reservation WHERE schedule_id = $1::bigint
     UNION ALL
-    SELECT seat_no, user_id, rev,
-        CASE status WHEN 'READY' THEN 'P' ELSE 'F' END,
-        CASE status WHEN 'READY' THEN 1 ELSE 2 END
-    FROM payment_order
-    WHERE schedule_id = $1::bigint AND rev IS NOT NULL
-      AND (status = 'CANCELLED' OR status = 'READY' AND approved_at IS NOT NULL)) AS known
+    SELECT o.seat_no, o.user_id, o.rev,
+        CASE o.status WHEN 'READY' THEN 'P' ELSE 'F' END,
+        CASE o.status WHEN 'READY' THEN 1 ELSE 2 END
+    FROM payment p
+    JOIN LATERAL (
+        SELECT seat_no, user_id, status, approved_at, rev FROM payment_order WHERE order_no = p.order_no LIMIT 1) AS o ON true
+    WHERE p.schedule_id = $1::bigint AND o.rev IS NOT NULL
+      AND (o.status = 'CANCELLED' OR o.status = 'READY' AND o.approved_at IS NOT NULL)) AS known
 ORDER BY seat_no, place, rev DESC

@@ -38,8 +38,8 @@ WITH call AS MATERIALIZED (
 ), approved AS MATERIALIZED (
     SELECT h.*, c.amount, c.rev, now() AS now FROM changed c JOIN chosen h USING (order_no)
 ), paid AS (
-    INSERT INTO payment (id, order_no, user_id, amount, method, status, event_id, traceparent)
-    SELECT payment_id, order_no, user_id, amount, 'CARD', 'APPROVED', event_id, nullif(traceparent, '') FROM approved
+    INSERT INTO payment (id, order_no, user_id, schedule_id, seat_no, amount, method, status, event_id, traceparent)
+    SELECT payment_id, order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'APPROVED', event_id, nullif(traceparent, '') FROM approved
 ), posted AS (
     -- Later than any delivery report of the event that goes out now.
     INSERT INTO outbox (event_id, order_no, next_try_at)

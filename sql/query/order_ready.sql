@@ -14,9 +14,11 @@ WITH call AS MATERIALIZED (
             WHEN live.status = 'CONFIRMED' THEN 2
             WHEN live.user_id <> c.user_id AND coalesce(live.expires_at, 'infinity') > now() THEN 3
             WHEN EXISTS (
-                SELECT FROM payment_order o
-                WHERE o.schedule_id = c.schedule_id AND o.seat_no = c.seat_no AND o.status = 'READY'
-                  AND o.approved_at IS NOT NULL AND o.user_id <> c.user_id) THEN 3
+                SELECT FROM payment p
+                JOIN LATERAL (
+                    SELECT t.status, t.approved_at FROM payment_order t WHERE t.order_no = p.order_no LIMIT 1) AS o ON true
+                WHERE p.schedule_id = c.schedule_id AND p.seat_no = c.seat_no AND p.user_id <> c.user_id
+                  AND o.status = 'READY' AND o.approved_at IS NOT NULL) THEN 3
             WHEN own.order_no IS NOT NULL THEN 1
             WHEN c.seat_limit <= others.seats THEN 4
             ELSE 0

@@ -1,5 +1,5 @@
--- Makes, in one go, those READY orders that nothing stands in the way of: the seat has no live reservation and no READY
--- order, and the user stays within the limit. Calls are sorted by user, and only the first of each user is looked at.
+-- Makes, in one go, those READY orders that nothing stands in the way of: the seat has no live reservation and nobody has
+-- paid for it, and the user has no READY order for it and stays within the limit. Calls are sorted by user, and only the first of each user is looked at.
 -- Whatever differs in any way is not returned, and is decided with care (order_ready).
 -- $1 order_no  $2 user  $3 schedule  $4 seat  $5 amount  $6 the hold's remaining ms  $7 limit
 -- The plain INSERT is a guard: where a number exists, all of the batch is decided with care. It inserts in the order of
@@ -13,11 +13,11 @@ WITH free AS MATERIALIZED (
           SELECT FROM reservation r
           WHERE r.schedule_id = c.schedule_id AND r.seat_no = c.seat_no AND r.active = 1 OFFSET 0)
       AND NOT EXISTS (
-          SELECT FROM payment_order o
-          WHERE o.schedule_id = c.schedule_id AND o.seat_no = c.seat_no AND o.status = 'READY' OFFSET 0)
-      -- At least as many as count: some may have run out, or be of one seat.
+          SELECT FROM payment p
+          WHERE p.schedule_id = c.schedule_id AND p.seat_no = c.seat_no AND p.status IN ('PENDING', 'APPROVED') OFFSET 0)
+      -- At least as many as count: some may have run out, or be of one seat. NULL, which is never less: one is of this seat.
       AND c.seat_limit > (
-          SELECT count(*) FROM payment_order o
+          SELECT CASE WHEN bool_or(o.seat_no = c.seat_no) THEN NULL ELSE count(*) END FROM payment_order o
           WHERE o.user_id = c.user_id AND o.schedule_id = c.schedule_id AND o.status = 'READY') + (
           SELECT count(*) FROM reservation r
           WHERE r.user_id = c.user_id AND r.schedule_id = c.schedule_id AND r.active = 1)

@@ -26,7 +26,7 @@ struct catalogue_world {
 static int open_world(void **state)
 {
 	struct catalogue_world *w = calloc(1, sizeof *w);
-	pg_db_do(&db, "TRUNCATE payment_order, reservation, seat, schedule, concert RESTART IDENTITY CASCADE");
+	pg_db_do(&db, "TRUNCATE payment_order, payment, reservation, seat, schedule, concert RESTART IDENTITY CASCADE");
 	pg_world_open(&w->pg, &db, 5000);
 	w->catalogue = pg_catalogue_create(w->pg.pg);
 	arena_init(&w->arena, &w->pool);
@@ -247,6 +247,10 @@ static void claims_tell_the_latest_truth_of_each_seat(void **state)
 		" (1, 1, 'SOLD', 1, 'PAID', now(), 8), (7, 1, 'PEND', 1, 'READY', now(), 20),"
 		" (8, 1, 'LOST', 1, 'CANCELLED', now(), 21), (2, 1, 'HELD', 1, 'READY', now(), 22),"
 		" (9, 1, 'NONE', 1, 'READY', NULL, NULL), (9, 1, 'NONE', 1, 'FAILED', NULL, NULL)");
+	pg_db_do(&db,
+		"INSERT INTO payment (order_no, user_id, schedule_id, seat_no, amount, method, status)"
+		" SELECT order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'APPROVED' FROM payment_order"
+		" WHERE approved_at IS NOT NULL");
 	struct claims_load l = claims(w, 1);
 	assert_int_equal(l.count, 5);
 	expect_claim(&l, "SOLD", CLAIM_SOLD, 10, 1);

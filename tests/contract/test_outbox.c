@@ -46,8 +46,10 @@ static void approved_orders(int count, const char *age, const char *due)
 		"WITH o AS (INSERT INTO payment_order (user_id, schedule_id, seat_no, amount, approved_at, rev, expires_at)"
 		" SELECT n, 1, 'A-' || n, 1000 + n, now() - interval '%s', n, now() - interval '1 min'"
 		" FROM generate_series(1, %d) n RETURNING *),"
-		" p AS (INSERT INTO payment (order_no, user_id, amount, method, status, event_id, traceparent, created_at)"
-		" SELECT order_no, user_id, amount, 'CARD', 'APPROVED', gen_random_uuid(), 'trace', approved_at FROM o"
+		" p AS (INSERT INTO payment (order_no, user_id, schedule_id, seat_no, amount, method, status, event_id,"
+		" traceparent, created_at)"
+		" SELECT order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'APPROVED', gen_random_uuid(), 'trace', "
+		"approved_at FROM o"
 		" RETURNING *)"
 		" INSERT INTO outbox (event_id, order_no, next_try_at) SELECT event_id, order_no, now() - interval '%s' FROM p",
 		age, count, due);

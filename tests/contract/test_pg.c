@@ -250,8 +250,8 @@ static void an_approval_of_another_daemon_is_told_with_its_event(void **state)
 	PGconn *other = pg_db_session(&db);
 	snprintf(sql, sizeof sql,
 		"BEGIN; UPDATE payment_order SET approved_at = now(), rev = 1 WHERE order_no = '%s';"
-		"INSERT INTO payment (order_no, user_id, amount, method, status, event_id)"
-		" VALUES ('%s', 1, 1, 'CARD', 'APPROVED', '%s')",
+		"INSERT INTO payment (order_no, user_id, schedule_id, seat_no, amount, method, status, event_id)"
+		" VALUES ('%s', 1, 1, 'A-1', 1, 'CARD', 'APPROVED', '%s')",
 		no, no, event);
 	pg_session_do(other, sql);
 	struct order_approve p = approve_call(order_no);

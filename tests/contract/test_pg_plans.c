@@ -244,8 +244,10 @@ static void fill(void)
 		" approved_at, expires_at)"
 		" SELECT 8000000 + n, 60, 'D-' || n, 1, 'PAID', now() - interval '1 h', now() - n * interval '1 s'"
 		" FROM generate_series(1, %d) n RETURNING *),"
-		" p AS (INSERT INTO payment (order_no, user_id, amount, method, status, event_id, created_at)"
-		" SELECT order_no, user_id, 1, 'CARD', 'APPROVED', gen_random_uuid(), expires_at FROM o RETURNING *)"
+		" p AS (INSERT INTO payment (order_no, user_id, schedule_id, seat_no, amount, method, status, event_id, "
+		"created_at)"
+		" SELECT order_no, user_id, schedule_id, seat_no, 1, 'CARD', 'APPROVED', gen_random_uuid(), expires_at FROM o "
+		"RETURNING *)"
 		" INSERT INTO outbox (event_id, order_no, next_try_at)"
 		" SELECT event_id, order_no, created_at FROM p",
 		ROWS);

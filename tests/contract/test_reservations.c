@@ -160,8 +160,10 @@ static void real_add_payment(
 	struct reservations_world *w, const struct payment_completed *e, enum payment_method m, enum payment_status s)
 {
 	pg_db_do(db_of(w),
-		"INSERT INTO payment (order_no, user_id, amount, method, status) VALUES ('%s', %lld, %lld, '%s', '%s')",
-		text_of(&e->order_no).s, (long long)e->user, (long long)e->amount_krw, METHOD_NAME[m], PAYMENT_STATUS_NAME[s]);
+		"INSERT INTO payment (order_no, user_id, schedule_id, seat_no, amount, method, status)"
+		" VALUES ('%s', %lld, %lld, '%s', %lld, '%s', '%s')",
+		text_of(&e->order_no).s, (long long)e->user, (long long)e->schedule, e->seat.s, (long long)e->amount_krw,
+		METHOD_NAME[m], PAYMENT_STATUS_NAME[s]);
 }
 
 static void real_add_seat(

@@ -341,8 +341,9 @@ def test_points_with_a_debit_are_good(world, consumer):
     world.sql("DELETE FROM point_history WHERE user_id = %s", user)
     amount = case.row()["amount"]
     world.sql("INSERT INTO point_history (user_id, type, amount, balance_after) VALUES (%s, 'CHARGE', %s, %s)", user, 10000 + amount, 10000 + amount)
-    world.sql("INSERT INTO payment (id, order_no, user_id, amount, method, status, event_id) VALUES (%s, %s, %s, %s, 'POINT', 'APPROVED', %s)",
-              pid, case.order_no, user, amount, eid)
+    world.sql("INSERT INTO payment (id, order_no, user_id, schedule_id, seat_no, amount, method, status, event_id) "
+              "SELECT %s, order_no, user_id, schedule_id, seat_no, amount, 'POINT', 'APPROVED', %s FROM payment_order WHERE order_no = %s",
+              pid, eid, case.order_no)
     world.sql("INSERT INTO point_history (user_id, type, amount, balance_after, order_no, payment_id) VALUES (%s, 'DEDUCT', %s, 10000, %s, %s)",
               user, amount, case.order_no, pid)
     world.sql("UPDATE payment_order SET approved_at = now() WHERE order_no = %s", case.order_no)

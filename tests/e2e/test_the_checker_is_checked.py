@@ -24,8 +24,8 @@ def paid(w, user, seat, schedule=2, reserve=True, pay=True, inbox=True):
     """A bought seat as the daemons would leave it."""
     order, event = w.order_row(user, schedule, seat, status="PAID"), uuid7()
     if pay:
-        w.sql("INSERT INTO payment (id, order_no, user_id, amount, method, status, event_id) "
-              "SELECT %s, order_no, user_id, amount, 'CARD', 'APPROVED', %s FROM payment_order WHERE order_no = %s",
+        w.sql("INSERT INTO payment (id, order_no, user_id, schedule_id, seat_no, amount, method, status, event_id) "
+              "SELECT %s, order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'APPROVED', %s FROM payment_order WHERE order_no = %s",
               uuid7(), event, order)
     if reserve:
         w.sql("INSERT INTO reservation (id, user_id, schedule_id, seat_no, status, active, order_no) "

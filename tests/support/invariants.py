@@ -52,8 +52,9 @@ SQL = [
           THEN o.amount
           WHEN o.status = 'READY' AND o.approved_at IS NOT NULL THEN o.amount  -- waits for its confirmation: see 5
           ELSE 0 END"""),
-    (3, "a payment belongs to an order",
-     """SELECT p.id, p.order_no FROM payment p LEFT JOIN payment_order o USING (order_no) WHERE o.order_no IS NULL"""),
+    (3, "a payment belongs to an order, and is for its seat",
+     """SELECT p.id, p.order_no FROM payment p LEFT JOIN payment_order o USING (order_no)
+        WHERE (p.user_id, p.schedule_id, p.seat_no) IS DISTINCT FROM (o.user_id, o.schedule_id, o.seat_no)"""),
     (3, "at most one payment kept per order",
      """SELECT order_no, count(*) FROM payment WHERE status = 'APPROVED' GROUP BY 1 HAVING count(*) > 1"""),
     (3, "at most one refund per payment, of its amount",
