@@ -35,10 +35,17 @@ static void approve_payment(struct flow *f)
 	if (!c->tries++) {
 		int64_t now_ms = when_now_ms();
 		c->approve.payment_id = uuid_v7(now_ms, 0);
-		c->approve.event_id = uuid_v7(now_ms, 0);
+		c->approve.event_id = c->event_id = uuid_v7(now_ms, 0);
 	}
 	c->approve.call.flow = f;
 	c->services->orders->approve(c->services->orders, &c->approve);
+}
+
+/* Known only now: the commit of an earlier try whose answer was lost. */
+static bool approved_by_us(const struct complete_payment *c)
+{
+	return c->approve.verdict == APPROVE_DONE ||
+		(c->approve.verdict == APPROVE_AGAIN && uuid_equal(&c->approve.event_id, &c->event_id));
 }
 
 static int payment_approved(struct flow *f)
@@ -47,8 +54,9 @@ static int payment_approved(struct flow *f)
 
 	if (f->err.kind == TK_UNCERTAIN && c->tries < TRIES_MAX) return APPROVE_PAYMENT;
 	if (tk_failed(f->err)) return end(c, COMPLETE_FAILED);
+	if (approved_by_us(c)) after_payment_approved(c->services->after_payment, &c->approve);
 	switch (c->approve.verdict) {
-	case APPROVE_DONE: after_payment_approved(c->services->after_payment, &c->approve); return end(c, COMPLETED);
+	case APPROVE_DONE:
 	case APPROVE_AGAIN: return end(c, COMPLETED);
 	case APPROVE_PAID: return end(c, COMPLETE_PAID);
 	case APPROVE_REFUSED: return end(c, COMPLETE_REFUSED);

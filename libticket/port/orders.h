@@ -50,8 +50,8 @@ struct order_approve {
 	int64_t user;								/* 0: anybody's (TICKET_AUTH=off) */
 	char traceparent[TRACEPARENT_TEXT];
 	enum approve_verdict verdict;
-	struct payment_completed event; /* out, when APPROVE_DONE */
-	int64_t rev;					/* out, when APPROVE_DONE: for the pending mark */
+	struct payment_completed event; /* out, when APPROVE_DONE or APPROVE_AGAIN */
+	int64_t rev;					/* then too: for the pending mark */
 };
 
 enum fail_verdict { FAIL_DONE, FAIL_AGAIN, FAIL_REFUSED, FAIL_NOT_FOUND };

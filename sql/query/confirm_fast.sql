@@ -46,6 +46,7 @@ WITH event AS (
     SELECT event_id, order_no, 'CONFIRMED', reservation_id FROM paid
 ), charged AS (
     INSERT INTO payment (id, order_no, user_id, schedule_id, seat_no, amount, method, status, event_id)
-    SELECT payment_id, order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'APPROVED', event_id FROM paid WHERE to_charge
+    SELECT payment_id, order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'APPROVED', event_id
+    FROM paid WHERE to_charge
 )
 SELECT place, rev, now() FROM paid

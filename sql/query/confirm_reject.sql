@@ -47,7 +47,8 @@ WITH event AS (
     WHERE kept_id IS NULL OR kept_status IN ('PENDING', 'APPROVED')
 ), recorded AS (
     INSERT INTO payment (id, order_no, user_id, schedule_id, seat_no, amount, method, status, event_id)
-    SELECT payment_id, order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'REFUNDED', event_id FROM owed WHERE kept_id IS NULL
+    SELECT payment_id, order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'REFUNDED', event_id
+    FROM owed WHERE kept_id IS NULL
 ), given_back AS (
     UPDATE payment p SET status = 'REFUNDED', event_id = COALESCE(p.event_id, w.event_id), updated_at = now()
     FROM owed w WHERE p.id = w.kept_id

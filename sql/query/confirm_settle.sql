@@ -64,7 +64,8 @@ WITH event AS (
     FROM won w WHERE p.id = w.kept_id AND p.status = 'PENDING'
 ), charged AS (
     INSERT INTO payment (id, order_no, user_id, schedule_id, seat_no, amount, method, status, event_id)
-    SELECT payment_id, order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'APPROVED', event_id FROM won WHERE kept_id IS NULL
+    SELECT payment_id, order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'APPROVED', event_id
+    FROM won WHERE kept_id IS NULL
 ), noted AS (
     INSERT INTO inbox (event_id, order_no, outcome, reservation_id)
     SELECT event_id, order_no, 'CONFIRMED', id FROM won

@@ -1,4 +1,5 @@
--- Approvals, where nothing is waited for: what someone else has locked is answered 5. See order_approve_wait.sql.
+-- Approvals with care, where nothing is waited for: what order_approve_fast did not decide. What someone else has locked
+-- is answered 5. See order_approve_wait.sql.
 -- Whether an order is approved is said by its own row (approved_at), read under its lock; what is read of other tables
 -- may be older than that lock. Verdicts: enum approve_verdict; 5: locked by someone, or the payment is not visible yet.
 -- $1 order_no  $2 user, 0: anybody's  $3 payment id  $4 event id  $5 traceparent
@@ -7,7 +8,7 @@ WITH call AS MATERIALIZED (
     FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[])
         WITH ORDINALITY AS c (order_no, user_id, payment_id, event_id, traceparent, n)
 ), locked AS MATERIALIZED (
-    SELECT order_no, user_id, schedule_id, seat_no, status, approved_at, expires_at
+    SELECT order_no, user_id, schedule_id, seat_no, status, approved_at, expires_at, amount, rev
     FROM payment_order WHERE order_no = ANY ($1::uuid[])
     ORDER BY order_no FOR UPDATE SKIP LOCKED
 ), chosen AS MATERIALIZED (
@@ -34,18 +35,23 @@ WITH call AS MATERIALIZED (
 ), changed AS (
     UPDATE payment_order SET approved_at = now(), updated_at = now(), rev = nextval('seat_rev')
     WHERE order_no = ANY (ARRAY (SELECT order_no FROM chosen WHERE order_no NOT IN (SELECT order_no FROM blocked)))
-    RETURNING order_no, amount, rev
+    RETURNING order_no, rev
 ), approved AS MATERIALIZED (
-    SELECT h.*, c.amount, c.rev, now() AS now FROM changed c JOIN chosen h USING (order_no)
+    SELECT h.order_no, h.n, h.user_id, h.schedule_id, h.seat_no, h.amount, h.payment_id, h.event_id, h.traceparent, c.rev,
+        now() AS now
+    FROM changed c JOIN chosen h USING (order_no)
 ), paid AS (
     INSERT INTO payment (id, order_no, user_id, schedule_id, seat_no, amount, method, status, event_id, traceparent)
-    SELECT payment_id, order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'APPROVED', event_id, nullif(traceparent, '') FROM approved
+    SELECT payment_id, order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'APPROVED', event_id,
+        nullif(traceparent, '')
+    FROM approved
 ), posted AS (
     -- Later than any delivery report of the event that goes out now.
     INSERT INTO outbox (event_id, order_no, next_try_at)
     SELECT event_id, order_no, now() + interval '15 seconds' FROM approved
 ), answer AS (
-    SELECT c.n, c.order_no, a.n AS winner, a.user_id, a.schedule_id, a.seat_no, a.amount, a.now AS approved_at, a.rev,
+    SELECT c.n, c.order_no, a.n AS winner, l.user_id, l.schedule_id, l.seat_no, l.amount,
+        coalesce(a.now, l.approved_at) AS approved_at, coalesce(a.rev, l.rev) AS rev,
         CASE
             WHEN l.order_no IS NULL THEN coalesce(
                 (SELECT CASE WHEN c.user_id IN (0, o.user_id) THEN 5 ELSE 4 END

@@ -389,6 +389,12 @@ static void approving_again_tells_the_same_event(void **state)
 	ask_approve(w, &q);
 	assert_int_equal(q.verdict, APPROVE_AGAIN);
 	assert_true(uuid_equal(&q.event_id, &p.event_id));
+	assert_true(uuid_equal(&q.event.event_id, &p.event_id));
+	assert_int_equal(q.event.user, user);
+	assert_int_equal(q.event.schedule, p.event.schedule);
+	assert_int_equal(q.event.amount_krw, PRICE);
+	assert_string_equal(q.event.seat.s, "A-1");
+	assert_int_equal(q.rev, p.rev);
 	w->decide(w, &p.order_no, ORDER_PAID);
 	q = approve_call(p.order_no, 0);
 	ask_approve(w, &q);

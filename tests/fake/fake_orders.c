@@ -186,6 +186,7 @@ static void do_approve(struct fake_orders *f, struct port_call *c)
 		tell_event(o, p);
 	} else if (p->verdict == APPROVE_AGAIN || p->verdict == APPROVE_PAID) {
 		p->event_id = o->event_id;
+		tell_event(o, p);
 	}
 }
 

@@ -337,6 +337,10 @@ static void an_unknown_outcome_is_settled_by_asking_again(void **state)
 	assert_int_equal(pay(s, order_no, NULL), COMPLETED);
 	assert_int_equal(s->orders.calls[FAKE_APPROVE], 2);
 	assert_true(fake_orders_find(&s->orders, &order_no)->approved);
+	assert_int_equal(s->events.count, 1); /* at once: the relay would come for it after 15 s */
+	assert_true(uuid_equal(&s->events.event[0].payment.order_no, &order_no));
+	assert_int_equal(pay(s, order_no, NULL), COMPLETED);
+	assert_int_equal(s->events.count, 1); /* somebody who asks again has not approved it */
 }
 
 static void a_payment_that_could_not_be_committed_took_nothing(void **state)

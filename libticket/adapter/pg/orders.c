@@ -84,6 +84,8 @@ static void ready(struct orders *o, struct order_ready *r)
 
 /* --- approve --- */
 
+enum { APPROVE_UNDECIDED = APPROVE_BUSY + 1 }; /* by the fast statement */
+
 static void approve_bind(struct pg_args *a, const struct port_call *c)
 {
 	const struct order_approve *p = ASKED(order_approve, c);
@@ -96,6 +98,7 @@ static void approve_bind(struct pg_args *a, const struct port_call *c)
 
 static void approve_event(struct order_approve *p, const struct pg_row *row)
 {
+	p->event_id = pg_get_uuid(row, 2);
 	p->event = (struct payment_completed){
 		.event_id = p->event_id,
 		.order_no = p->order_no,
@@ -115,8 +118,8 @@ static void approve_row(struct port_call *c, const struct pg_row *row)
 	struct order_approve *p = CALL(order_approve, c);
 	p->verdict = (enum approve_verdict)pg_get_i64(row, 1);
 	switch (p->verdict) {
-	case APPROVE_DONE: approve_event(p, row); break;
-	case APPROVE_AGAIN:
+	case APPROVE_DONE:
+	case APPROVE_AGAIN: approve_event(p, row); break;
 	case APPROVE_PAID: p->event_id = pg_get_uuid(row, 2); break;
 	default: break;
 	}
@@ -128,19 +131,26 @@ static struct tk_err approve_settle(struct port_call *c, const struct pg_batch *
 	.write = true, .params = 5, .types = {PG_UUID, PG_I64, PG_UUID, PG_UUID, PG_TEXT}, .bind = approve_bind,           \
 	.row = approve_row, .settle = approve_settle
 static const struct pg_batch APPROVE = {.stmt = STMT_ORDER_APPROVE, .lane = PG_FAST, APPROVE_BATCH};
+static const struct pg_batch APPROVE_FAST = {
+	.stmt = STMT_ORDER_APPROVE_FAST, .lane = PG_FAST, .instead = &APPROVE, APPROVE_BATCH};
 /* Small batches: all of one wait for the slowest lock of it. */
 static const struct pg_batch APPROVE_WAIT = {
 	.stmt = STMT_ORDER_APPROVE_WAIT, .lane = PG_SLOW, .max = 20, APPROVE_BATCH};
 
 static struct tk_err approve_settle(struct port_call *c, const struct pg_batch **ret_again)
 {
-	if (CALL(order_approve, c)->verdict == APPROVE_BUSY) *ret_again = &APPROVE_WAIT;
+	switch ((int)CALL(order_approve, c)->verdict) {
+	case APPROVE_UNDECIDED: *ret_again = &APPROVE; break;
+	case APPROVE_BUSY: *ret_again = &APPROVE_WAIT; break;
+	default: break;
+	}
 	return TK_NONE;
 }
 
 static void approve(struct orders *o, struct order_approve *p)
 {
-	pg_batch_call(pg_of(o), &APPROVE, &p->call);
+	p->verdict = (enum approve_verdict)APPROVE_UNDECIDED;
+	pg_batch_call(pg_of(o), &APPROVE_FAST, &p->call);
 }
 
 /* --- fail --- */
