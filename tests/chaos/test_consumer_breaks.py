@@ -60,7 +60,9 @@ def w(fresh_world):
 def stuck_before_commit(w, api, consumer):
     """A batch that the consumer has fetched and can't commit."""
     consumer.freeze()
+    ends = sum(w.kafka.ends(w.topic))
     batch = Batch(w, api).pay()
+    eventually(lambda: sum(w.kafka.ends(w.topic)) == ends + len(batch.orders), "all of them are in the topic")
     batch.hold_before_commit()
     consumer.thaw()
     batch.consumer_waits()
