@@ -74,10 +74,14 @@ static void look(struct flow *f)
 	s->services->queue->look(s->services->queue, &s->look);
 }
 
-/* Where nobody has ever entered, or the store has just lost it all, nobody waits. */
+/* Where nobody has ever entered, or the store has just lost it all, nobody waits. While it is away nobody can count them,
+ * which is no reason to tell an operator that the setting has failed. */
 static int looked(struct flow *f)
 {
-	return end(self(f), tk_failed(f->err) ? STEER_FAILED : STEERED);
+	struct steer_queue *s = self(f);
+
+	s->counted = !tk_failed(f->err);
+	return end(s, STEERED);
 }
 
 static const struct flow_step STEPS[] = {

@@ -21,6 +21,7 @@ struct steer_queue {
 	enum steer_outcome outcome;
 	struct queue_setting setting; /* in force */
 	struct queue_look look;		  /* waiting, active */
+	bool counted;				  /* false: the queue's Redis is away, `look` says nothing */
 	/* between */
 	struct find_schedule find;
 	struct queue_setting_put put;

@@ -20,6 +20,12 @@ static const struct json_field SETTING_FIELDS[] = {
 	JSON_BOOL(struct queue_setting, paused, "paused", JSON_REQUIRED),
 };
 
+static void count(struct buf *b, const char *key, bool known, int64_t n)
+{
+	if (known) j_int(b, key, n);
+	else j_null(b, key);
+}
+
 static void answer_steered(struct exchange *x, const struct steer_queue *s)
 {
 	struct buf b;
@@ -29,8 +35,8 @@ static void answer_steered(struct exchange *x, const struct steer_queue *s)
 	j_int(&b, "maxActive", s->setting.max_active);
 	j_int(&b, "admitPerSecond", s->setting.admit_per_s);
 	j_bool(&b, "paused", s->setting.paused);
-	j_int(&b, "waiting", s->look.waiting);
-	j_int(&b, "active", s->look.active);
+	count(&b, "waiting", s->counted, s->look.waiting);
+	count(&b, "active", s->counted, s->look.active);
 	j_obj_end(&b);
 	exchange_json(x, 200, &b);
 }

@@ -300,6 +300,7 @@ static void the_operator_reads_what_is_in_force_and_sets_it(void **state)
 	hall_enter(h, TOM);
 	s = steer(h, (struct steer_queue){.schedule = HALL_OPEN, .set = true, .setting = {0, 7, 8, true}});
 	assert_int_equal(s.outcome, STEERED);
+	assert_true(s.counted);
 	assert_int_equal(s.look.waiting, 1);
 	s = steer(h, (struct steer_queue){.schedule = HALL_OPEN});
 	assert_int_equal(s.setting.max_active, 7);
@@ -310,6 +311,18 @@ static void the_operator_reads_what_is_in_force_and_sets_it(void **state)
 	assert_int_equal(steer(h, (struct steer_queue){.schedule = HALL_OPEN, .set = true}).outcome, STEER_FAILED);
 }
 
+static void the_operator_can_pause_while_nobody_can_be_counted(void **state)
+{
+	struct hall *h = *state;
+
+	h->w.queue.fault[FAKE_LOOK] = (struct fake_fault){.countdown = 1, .err = AWAY};
+	struct steer_queue s =
+		steer(h, (struct steer_queue){.schedule = HALL_OPEN, .set = true, .setting = {0, 7, 8, true}});
+	assert_int_equal(s.outcome, STEERED);
+	assert_false(s.counted);
+	assert_true(steer(h, (struct steer_queue){.schedule = HALL_OPEN}).setting.paused);
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, open_hall, close_hall)
@@ -317,6 +330,7 @@ int main(void)
 		TEST(entries_are_refused_in_the_order_of_the_contract),
 		TEST(sold_out_is_known_at_the_first_entry_and_to_nobody_in_line_before),
 		TEST(the_first_entry_begins_the_queue),
+		TEST(the_operator_can_pause_while_nobody_can_be_counted),
 		TEST(entering_again_gives_the_same_place),
 		TEST(a_place_that_redis_lost_comes_back_by_its_token),
 		TEST(a_token_of_somebody_else_is_as_good_as_none),
