@@ -2,7 +2,7 @@
  * table at most once and nothing beside them, whole numbers, texts without escapes, no lists.
  *
  * Anything else, and all that is wrong, is json-c's: this never says why, and what it has written by then is written
- * again. It saves nine tenths of what a small body costs to read.
+ * again. It saves five sixths of what a small body costs to read.
  * Pure: no allocation, no I/O. Safe on any thread. */
 #ifndef TK_JSON_PLAIN_H
 #define TK_JSON_PLAIN_H
