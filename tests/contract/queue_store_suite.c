@@ -769,6 +769,19 @@ static void who_is_not_heard_of_loses_the_place(void **state)
 	assert_int_equal(p.rank, 4);
 }
 
+/* However seldom the store writes down who was heard of. */
+static void nobody_loses_the_place_sooner_than_the_grace(void **state)
+{
+	struct queue_world *w = on_sale(state);
+	w->rules.grace_ms = 2000;
+	room_enter(w, ANNA);
+	w->pass(w, 240);
+	assert_is(w, ANNA, QUEUE_WAITING);
+	w->pass(w, 1800);
+	assert_int_equal(room_tick(w, 0).waiting, 1);
+	assert_is(w, ANNA, QUEUE_WAITING);
+}
+
 static void the_silent_are_never_admitted(void **state)
 {
 	struct queue_world *w = on_sale(state);
@@ -1373,6 +1386,7 @@ int queue_store_suite(const char *name, CMFixtureFunction setup, CMFixtureFuncti
 		cmocka_unit_test(the_waiting_are_listed_in_their_order),
 		cmocka_unit_test(many_are_heard_of_at_once),
 		cmocka_unit_test(who_is_not_heard_of_loses_the_place),
+		cmocka_unit_test(nobody_loses_the_place_sooner_than_the_grace),
 		cmocka_unit_test(the_silent_are_never_admitted),
 		cmocka_unit_test(without_a_grace_nobody_is_dropped),
 		cmocka_unit_test(an_outage_of_admission_moves_every_deadline),

@@ -33,7 +33,7 @@ for key, piece in pairs(pieces) do
 	for _, p in ipairs(piece) do
 		local offset = (p.at - from) * 8 + 1
 		local heard = struct.unpack('>d', bytes, offset)
-		if heard > 0 and q - heard > grace and sold == 0 then
+		if heard > 0 and q - heard > grace * 1.125 and sold == 0 then
 			silent[p.i] = true
 		elseif (heard == 0 or (q - heard) * 8 > grace) and offset >= done then -- a user may be asked for twice
 			parts[#parts + 1] = string.sub(bytes, done, offset - 1) .. mark_now

@@ -50,11 +50,12 @@ local function mark(number)
 	local at = number % 8192
 	call('SETRANGE', HEARD .. (number - at) / 8192, at * 8, (struct.pack('>d', q)))
 end
--- A waiting user is heard of; false when that comes too late: nothing was heard for longer than the grace.
+-- A waiting user is heard of; false when that comes too late: nothing was heard for longer than the grace. Written down
+-- once in an eighth of it, which is added, so that nobody loses the place sooner.
 local function hear(number, grace)
 	if grace <= 0 then return true end
 	local heard = heard_at(number)
-	if heard > 0 and q - heard > grace and sold == 0 then return false end
+	if heard > 0 and q - heard > grace * 1.125 and sold == 0 then return false end
 	if heard == 0 or (q - heard) * 8 > grace then mark(number) end
 	return true
 end

@@ -25,7 +25,7 @@ if sold == 0 and (grace == 0 or grace >= 60000) then
 			local key = KEYS[3] .. (number - at) / 8192
 			local bytes = call('GETRANGE', key, at * 8, at * 8 + 7)
 			local heard = #bytes == 8 and struct.unpack('>d', bytes) or 0
-			if heard > 0 and q - heard > grace then
+			if heard > 0 and q - heard > grace * 1.125 then
 				number = nil
 			elseif (q - heard) * 8 > grace then
 				call('SETRANGE', key, at * 8, (struct.pack('>d', q)))

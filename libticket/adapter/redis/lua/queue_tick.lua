@@ -71,7 +71,7 @@ end
 local active = call('ZCARD', ACTIVE)
 
 -- Who waits and is silent. Who was told that all is sold may fall silent, and is still told so for a while.
-local silent_since = q - (sold == 1 and math.max(grace, REMEMBER) or grace)
+local silent_since = q - (sold == 1 and math.max(grace, REMEMBER) or grace) * 1.125 -- as hear()
 -- The line is swept for them from front to back, a piece a time, once in a quarter of the grace or so; who asks or is
 -- to be admitted is judged on the spot. Who waited before there was a grace is heard of now.
 local silent = {}
