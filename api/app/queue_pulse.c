@@ -5,7 +5,8 @@
 #include "runtime/loop.h"
 #include "runtime/mem.h"
 
-enum { EACH_MS = 200, DEAD_AFTER_MS = 1000, WAIT_MS = 1500, LOOK_MS = 50 };
+/* ASKED_EACH: while somebody asks, however many do. */
+enum { EACH_MS = 200, ASKED_EACH_MS = 20, DEAD_AFTER_MS = 1000, WAIT_MS = 1500, LOOK_MS = 50 };
 
 TAILQ_HEAD(pulse_asks, pulse_ask);
 
@@ -21,12 +22,9 @@ struct queue_pulse {
 	bool under_way, stopped;
 };
 
-static enum pulse pulse_of(const struct queue_pulse *p)
+static bool is_dead(const struct queue_pulse *p)
 {
-	int64_t silent = loop_now_ms(p->services->loop) - p->answered_ms;
-
-	if (p->answers && silent < DEAD_AFTER_MS) return PULSE_BEATS;
-	return !p->answers && silent >= DEAD_AFTER_MS ? PULSE_DEAD : PULSE_UNKNOWN;
+	return !p->answers && loop_now_ms(p->services->loop) - p->answered_ms >= DEAD_AFTER_MS;
 }
 
 static void answer(struct queue_pulse *p, struct pulse_ask *a, enum pulse pulse)
@@ -36,11 +34,12 @@ static void answer(struct queue_pulse *p, struct pulse_ask *a, enum pulse pulse)
 	port_answer(&a->call, TK_NONE);
 }
 
-static void answer_all(struct queue_pulse *p, enum pulse pulse)
+/* Who asked until then: the first asked first. */
+static void answer_until(struct queue_pulse *p, int64_t asked_ms, enum pulse pulse)
 {
 	struct pulse_ask *a;
 
-	while ((a = TAILQ_FIRST(&p->asks))) answer(p, a, pulse);
+	while ((a = TAILQ_FIRST(&p->asks)) && a->asked_ms <= asked_ms) answer(p, a, pulse);
 }
 
 /* --- pings --- */
@@ -71,15 +70,20 @@ static int pinged(struct flow *f)
 
 static const struct flow_step STEPS[] = {{"ping", ping, pinged}};
 
+static void arm_next(struct queue_pulse *p)
+{
+	timer_arm(p->services->loop, &p->next, p->began_ms + (TAILQ_EMPTY(&p->asks) ? EACH_MS : ASKED_EACH_MS));
+}
+
 static void ping_ended(struct flow *f)
 {
 	struct queue_pulse *p = container_of(f, struct queue_pulse, flow);
-	enum pulse pulse = pulse_of(p);
 
 	p->under_way = false;
 	if (p->stopped) return;
-	if (pulse != PULSE_UNKNOWN) answer_all(p, pulse);
-	timer_arm(p->services->loop, &p->next, p->began_ms + EACH_MS);
+	if (p->answers) answer_until(p, p->began_ms, PULSE_BEATS);
+	else if (is_dead(p)) answer_until(p, INT64_MAX, PULSE_DEAD);
+	arm_next(p);
 }
 
 static void next_ping(struct timer *t)
@@ -92,32 +96,30 @@ static void next_ping(struct timer *t)
 
 /* --- asks --- */
 
-/* A verdict comes with a ping's end or, while one hangs, with time. They wait equally long: the first is due first. */
+/* A verdict comes with a ping's end or, while one hangs, with time. */
 static void look_at_asks(struct timer *t)
 {
 	struct queue_pulse *p = container_of(t, struct queue_pulse, look);
 	int64_t now = loop_now_ms(p->services->loop);
-	enum pulse pulse = pulse_of(p);
-	struct pulse_ask *a;
 
-	if (pulse != PULSE_UNKNOWN) answer_all(p, pulse);
-	while ((a = TAILQ_FIRST(&p->asks)) && a->until_ms <= now) answer(p, a, PULSE_UNKNOWN);
+	if (is_dead(p)) answer_until(p, INT64_MAX, PULSE_DEAD);
+	answer_until(p, now - WAIT_MS, PULSE_UNKNOWN);
 	if (!TAILQ_EMPTY(&p->asks)) timer_arm(p->services->loop, t, now + LOOK_MS);
 }
 
 void queue_pulse_ask(struct queue_pulse *p, struct pulse_ask *a)
 {
-	enum pulse pulse = pulse_of(p);
 	int64_t now = loop_now_ms(p->services->loop);
 
-	if (pulse != PULSE_UNKNOWN || p->stopped) {
-		a->pulse = pulse;
+	if (p->stopped || is_dead(p)) {
+		a->pulse = p->stopped ? PULSE_UNKNOWN : PULSE_DEAD;
 		port_answer(&a->call, TK_NONE);
 		return;
 	}
-	a->until_ms = now + WAIT_MS;
+	a->asked_ms = now;
 	TAILQ_INSERT_TAIL(&p->asks, a, link);
 	if (!p->look.slot) timer_arm(p->services->loop, &p->look, now + LOOK_MS);
+	if (!p->under_way) arm_next(p);
 }
 
 /* --- life --- */
@@ -141,7 +143,7 @@ void queue_pulse_stop(struct queue_pulse *p)
 	p->stopped = true;
 	timer_stop(p->services->loop, &p->next);
 	timer_stop(p->services->loop, &p->look);
-	answer_all(p, PULSE_UNKNOWN);
+	answer_until(p, INT64_MAX, PULSE_UNKNOWN);
 }
 
 void queue_pulse_destroy(struct queue_pulse *p)

@@ -249,6 +249,16 @@ static void a_living_queue_wants_a_token(void **state)
 	assert_int_equal(hold(h, (struct wanted){.user = TOM, .seat = 99}), HOLD_NEEDS_TOKEN);
 }
 
+static void the_word_of_a_queue_that_died_since_counts_no_more(void **state)
+{
+	struct hall *h = *state;
+	int64_t began = when_now_ms();
+
+	distant.dead = true; /* the last ping was answered */
+	assert_int_equal(hold(h, (struct wanted){.user = TOM, .seat = 1}), HELD_NEW);
+	assert_in_range(when_now_ms() - began, 700, 1500);
+}
+
 static void a_dead_queue_is_passed_within_the_limit(void **state)
 {
 	struct hall *h = *state;
@@ -362,6 +372,7 @@ int main(void)
 		SPLIT(the_queues_answer_to_a_token_decides),
 		SPLIT(a_token_that_nobody_can_check_is_no_way_past),
 		SPLIT(a_living_queue_wants_a_token),
+		SPLIT(the_word_of_a_queue_that_died_since_counts_no_more),
 		SPLIT(a_dead_queue_is_passed_within_the_limit),
 		SPLIT(a_queue_that_hangs_is_dead_after_the_deadline),
 		SPLIT(there_is_no_bypass_when_it_is_off_paused_or_unknown),
