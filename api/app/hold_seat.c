@@ -70,6 +70,15 @@ static bool sale_is_open(const struct schedule *s)
 	return s->sale_opens_at_ms == TIME_NONE || s->sale_opens_at_ms <= when_now_ms();
 }
 
+/* There is no bypass before the opening. */
+static int too_early(struct hold_seat *h)
+{
+	bool bypassed = h->bypassed;
+
+	h->bypassed = false;
+	return end(h, bypassed ? HOLD_NO_QUEUE : HOLD_NOT_OPEN);
+}
+
 static int admission_checked(struct flow *f)
 {
 	static const enum hold_outcome REFUSAL[ADMISSION_OUTCOMES] = {
@@ -84,7 +93,7 @@ static int admission_checked(struct flow *f)
 	h->admitted = h->check.outcome == ADMITTED || h->bypassed;
 	if (!h->admitted) return end(h, REFUSAL[h->check.outcome]);
 	if (!h->no_seat) return LOCK_SEATS;
-	if (h->bypassed && !sale_is_open(&h->find.schedule)) return end(h, HOLD_NO_QUEUE);
+	if (h->bypassed && !sale_is_open(&h->find.schedule)) return too_early(h);
 	h->culprit = h->find.missing;
 	return end(h, HOLD_NO_SEAT);
 }
@@ -120,15 +129,6 @@ static enum hold_outcome placed(const struct hold_seat *h)
 		if (!h->hold.own[i]) return HELD_NEW;
 	}
 	return HELD_BEFORE;
-}
-
-/* There is no bypass before the opening. */
-static int too_early(struct hold_seat *h)
-{
-	bool bypassed = h->bypassed;
-
-	h->bypassed = false;
-	return end(h, bypassed ? HOLD_NO_QUEUE : HOLD_NOT_OPEN);
 }
 
 static int seats_locked(struct flow *f)
