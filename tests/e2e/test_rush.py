@@ -1,32 +1,12 @@
 """5,000 buyers for the 1,000 seats of schedule 4, all at once."""
 import asyncio
-import json
 import random
 from collections import Counter
 
 from support import invariants
+from support.lines import Line
 
 BUYERS, SEATS = 5000, 1000
-
-
-class Line:
-    """One keep-alive connection."""
-
-    def __init__(self, port):
-        self.port, self.r, self.w = port, None, None
-
-    async def open(self, door):
-        async with door:
-            self.r, self.w = await asyncio.open_connection("127.0.0.1", self.port)
-        return self
-
-    async def post(self, path, body):
-        data = json.dumps(body).encode()
-        self.w.write(b"POST %s HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-                     % (path.encode(), len(data), data))
-        head = await self.r.readuntil(b"\r\n\r\n")
-        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-        return int(head.split(b" ", 2)[1]), json.loads(await self.r.readexactly(length) or b"null")
 
 
 async def buy(line, user, seats, rng, heard, acks):

@@ -114,15 +114,28 @@ class Stream:
         self.response = self.conn.getresponse()
         self.status = self.response.status
         self.content_type = self.response.getheader("Content-Type")
+        self.last_id = None
+
+    def _line(self, end):
+        """Heartbeats keep a connection alive for ever; not a test."""
+        assert time.monotonic() < end, "nothing of what was waited for came"
+        line = self.response.readline()
+        assert line, "the stream has ended"
+        return line
+
+    def comment(self):
+        """The next comment; events are passed over."""
+        end = time.monotonic() + TIMEOUT_S
+        while True:
+            line = self._line(end)
+            if line.startswith(b":"):
+                return line
 
     def next(self):
         """(event, data as JSON) of the next event; comments are passed over."""
-        event, data = "message", []
+        event, data, end = "message", [], time.monotonic() + TIMEOUT_S
         while True:
-            line = self.response.readline()
-            if not line:
-                raise AssertionError("the stream has ended")
-            line = line.decode().rstrip("\r\n")
+            line = self._line(end).decode().rstrip("\r\n")
             if not line:
                 if data:
                     return event, json.loads("\n".join(data))
@@ -131,6 +144,8 @@ class Stream:
                 event = line[6:].strip()
             elif line.startswith("data:"):
                 data.append(line[5:].lstrip(" "))
+            elif line.startswith("id:"):
+                self.last_id = line[3:].strip()
 
     def close(self):
         self.response.close()

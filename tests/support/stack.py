@@ -5,6 +5,7 @@ same command. Daemons are children of the test run. Every world has a database, 
 database of its own, so tests don't meet. A daemon that ends unasked, writes a sanitizer's report or a log line that is
 no JSON fails the test during which it was seen. Nothing is ever signalled but a pid from a pid file or a child's."""
 import atexit
+import functools
 import itertools
 import json
 import os
@@ -13,6 +14,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -282,12 +284,21 @@ def run_once(kind, *args, settings=None, within_s=None):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=within_s or PATIENCE_S)
 
 
+@functools.lru_cache
+def other_clock(servers):
+    """The library that gives a daemon a clock of its own."""
+    made = f"{servers.run}/other_clock.so"
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", made, f"{ROOT}/tests/support/other_clock.c"], check=True)
+    return made
+
+
 class Daemon:
     """ticket-api or ticket-consumer. A planned end is one that the test asked for."""
 
     ids = itertools.count(1)
 
-    def __init__(self, world, kind, addr_setting, settings):
+    def __init__(self, world, kind, addr_setting, settings, clock=None):
+        """`clock`: how far its own is from everybody's, in seconds; None: it has the machine's."""
         self.world, self.kind = world, kind
         self.port = free_port()
         self.settings = {**settings, addr_setting: f"127.0.0.1:{self.port}"}
@@ -295,12 +306,25 @@ class Daemon:
         self.process = self._planned = None
         self._checked = 0
         self.http = Http("127.0.0.1", self.port)
+        self._clock_path = self.log_path + ".clock" if clock is not None else None
+        if clock is not None:
+            self.set_clock(clock)
+
+    def set_clock(self, seconds):
+        """Its clock steps there at once; see other_clock.c."""
+        mode = "r+b" if os.path.exists(self._clock_path) else "wb"
+        with open(self._clock_path, mode, buffering=0) as f:
+            f.write(struct.pack("=q", seconds))
+
+    def _clock_env(self):
+        return {"LD_PRELOAD": other_clock(self.world.servers), "TEST_CLOCK_FILE": self._clock_path} if self._clock_path else {}
 
     def start(self, ready=True):
         self._planned = False
         with open(self.log_path, "ab") as log:
             # It does not outlive us, whatever becomes of us.
-            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", binary(self.kind)], env=plain_env(**self.settings),
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", binary(self.kind)],
+                                            env={**plain_env(**self.settings), **self._clock_env()},
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if ready:
             self.await_ready()
@@ -469,8 +493,8 @@ class World:
 
     # --- daemons ---
 
-    def api(self, ready=True, **settings):
-        d = Daemon(self, "api", "http_addr", {**self.api_settings, **settings})
+    def api(self, ready=True, clock=None, **settings):
+        d = Daemon(self, "api", "http_addr", {**self.api_settings, **settings}, clock)
         self.daemons.append(d)
         return d.start(ready)
 
