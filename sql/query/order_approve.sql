@@ -10,7 +10,8 @@ WITH call AS MATERIALIZED (
 ), locked AS MATERIALIZED (
     SELECT order_no, user_id, schedule_id, seat_no, status, approved_at, expires_at, amount, rev
     FROM payment_order WHERE order_no = ANY ($1::uuid[])
-    ORDER BY order_no FOR UPDATE SKIP LOCKED
+    -- As text, which is the same order: else a plan made while the table is empty reads the whole index for its order.
+    ORDER BY order_no::text FOR UPDATE SKIP LOCKED
 ), chosen AS MATERIALIZED (
     SELECT DISTINCT ON (l.order_no) l.*, c.n, c.payment_id, c.event_id, c.traceparent
     FROM locked l JOIN call c USING (order_no)
@@ -22,11 +23,12 @@ WITH call AS MATERIALIZED (
     FROM chosen h
     JOIN LATERAL (
         SELECT * FROM reservation r
-        WHERE r.schedule_id = h.schedule_id AND r.seat_no = h.seat_no AND r.active = 1 LIMIT 1) AS r ON true
+        WHERE r.schedule_id = h.schedule_id AND r.seat_no = h.seat_no
+        ORDER BY r.active LIMIT 1) AS r ON true -- live rows come first: see order_ready_fast
     WHERE r.status = 'HELD' AND r.user_id = h.user_id
 ), kept AS MATERIALIZED (
     SELECT id FROM reservation WHERE id = ANY (ARRAY (SELECT id FROM hold)) AND status = 'HELD'
-    ORDER BY schedule_id, seat_no FOR UPDATE SKIP LOCKED
+    ORDER BY schedule_id + 0, seat_no FOR UPDATE SKIP LOCKED -- + 0: as above
 ), prolonged AS (
     -- Not given away while the approval waits for its confirmation.
     UPDATE reservation SET expires_at = 'infinity', updated_at = now() WHERE id = ANY (ARRAY (SELECT id FROM kept))

@@ -25,8 +25,9 @@ WITH call AS MATERIALIZED (
         END AS verdict, others.seats
     FROM call c
     LEFT JOIN LATERAL (
-        SELECT r.status, r.user_id, r.expires_at FROM reservation r
-        WHERE r.schedule_id = c.schedule_id AND r.seat_no = c.seat_no AND r.active = 1 LIMIT 1) AS live ON true
+        SELECT r.status, r.user_id, r.expires_at, r.active FROM reservation r
+        WHERE r.schedule_id = c.schedule_id AND r.seat_no = c.seat_no
+        ORDER BY r.active LIMIT 1) AS live ON live.active = 1 -- live rows come first: see order_ready_fast
     LEFT JOIN LATERAL (
         SELECT o.order_no, o.amount, o.expires_at FROM payment_order o
         WHERE o.user_id = c.user_id AND o.schedule_id = c.schedule_id AND o.seat_no = c.seat_no
@@ -39,7 +40,7 @@ WITH call AS MATERIALIZED (
               AND o.status = 'READY' AND (o.approved_at IS NOT NULL OR o.expires_at > now())
             UNION
             SELECT r.seat_no FROM reservation r
-            WHERE r.user_id = c.user_id AND r.schedule_id = c.schedule_id AND r.seat_no <> c.seat_no
+            WHERE r.user_id = c.user_id AND r.schedule_id + 0 = c.schedule_id AND r.seat_no <> c.seat_no
               AND (r.status = 'CONFIRMED' OR r.status = 'HELD' AND coalesce(r.expires_at, 'infinity') > now())) AS s
         ) AS others ON own.order_no IS NULL
 ), fitting AS MATERIALIZED (

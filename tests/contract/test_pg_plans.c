@@ -54,8 +54,8 @@ static void ask_ready(int n)
 {
 	struct order_ready r = {.order_no = uuid_v7(when_now_ms(), 1),
 		.user = 5000000 + n,
-		.schedule = 99,
-		.seat = seat(n),
+		.schedule = 50, /* nearly all of its seats are sold */
+		.seat = seat(200000 + n),
 		.amount_krw = 1,
 		.remaining_ms = 60000,
 		.limit = 4};
@@ -75,6 +75,16 @@ static void ask_approve(int n)
 	world.orders.orders->approve(world.orders.orders, &p);
 	answered(&a);
 	assert_int_equal(p.verdict, APPROVE_DONE);
+}
+
+static void ask_no_approve(void)
+{
+	struct order_approve p = {.order_no = uuid_v7(when_now_ms(), 1)};
+	struct asker a;
+	asker_init(&a, &p.call);
+	world.orders.orders->approve(world.orders.orders, &p);
+	answered(&a);
+	assert_int_equal(p.verdict, APPROVE_NOT_FOUND);
 }
 
 static void ask_approve_waiting(int n)
@@ -173,7 +183,7 @@ static void ask_schedule(int n)
 	assert_true(l.found);
 }
 
-/* Of the schedule whose seats are nearly all sold. */
+/* Of the same schedule. */
 static struct payment_completed event(int n)
 {
 	return (struct payment_completed){.event_id = uuid_v7(when_now_ms(), 0),
@@ -328,6 +338,8 @@ int main(void)
 	catalogue = pg_catalogue_create(world.pg);
 	pg_reservations_init(&reservations, world.pg);
 	/* The first execution makes the plan. */
+	ask_ready(0);
+	ask_no_approve();
 	ask_confirm(0);
 	ask_facts(0);
 	fill();
