@@ -80,9 +80,11 @@ work_pay() {
   ok "$1" 202
   settle
 }
+WARM_ROUNDS=3 # a broker that has just started compiles: at first most of its CPU goes there
 row_mock_success() {
-  orders_ensure $((PAID + (ROUNDS + 1) * PAYMENTS_A_ROUND))
-  work_pay warm # a broker that has just started compiles for its first 100,000 messages
+  local i
+  orders_ensure $((PAID + (ROUNDS + WARM_ROUNDS) * PAYMENTS_A_ROUND))
+  for ((i = 0; i < WARM_ROUNDS; i++)); do work_pay warm; done
   in_turns "$ROUNDS" floor_ping work_pay mock-success
   compared mock-success "mock-success / F1" 0.30 0.45
 }
