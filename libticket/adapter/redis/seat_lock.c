@@ -25,8 +25,9 @@ static const struct tk_err ODD_REPLY = {TK_INTERNAL, __FILE_NAME__, "a script's 
 
 /* --- hold --- */
 
-/* Of one script; Redis serves nobody else meanwhile (about 5 µs a seat). */
-enum { HOLD_SEATS_A_SCRIPT = 64 };
+/* Of one script; Redis serves nobody else meanwhile (about 5 µs a seat), and with twice as many it and the shard wait for
+ * each other more than they work side by side. */
+enum { HOLD_SEATS_A_SCRIPT = 32 };
 
 static struct seat_hold *hold_of(const struct port_call *c)
 {
