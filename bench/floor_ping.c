@@ -1,15 +1,14 @@
-/* floor_ping: F1, what every request of ours costs at least: POST, json-c, one Redis PING, a JSON answer, on the same
- * runtime as the API: http, loop, exchange, adapter/redis. The body is read by json-c itself, as F1 is defined, and not by
- * adapter/json, which leaves ordinary bodies to no library.
+/* floor_ping: F1, what every request of ours costs at least: POST, its JSON decoded, one Redis PING, a JSON answer, on
+ * the same runtime as the API: http, loop, exchange, adapter/json, adapter/redis.
  *
  *     bench_floor_ping PORT REDIS-URL
  *
  * Has its own table of routes; the linker then leaves the API's out. Ends by a signal. */
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/json/json_codec.h"
 #include "adapter/redis/client.h"
 #include "api/http/exchange.h"
 #include "api/http/http.h"
@@ -33,32 +32,11 @@ struct ping {
 	struct seat_no seat;
 };
 
-static struct json_object *parse(const struct buf *body)
-{
-	static struct json_tokener *tokener;
-
-	if (!tokener) {
-		tokener = json_tokener_new();
-		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	}
-	json_tokener_reset(tokener);
-	return json_tokener_parse_ex(tokener, body->data ? body->data : "", (int)body->len);
-}
-
-static bool read_body(const struct buf *body, struct ping *ret)
-{
-	struct json_object *o = parse(body), *user, *schedule, *seat;
-	bool whole = json_object_is_type(o, json_type_object) && json_object_object_get_ex(o, "userId", &user) &&
-		json_object_object_get_ex(o, "scheduleId", &schedule) && json_object_object_get_ex(o, "seatNo", &seat);
-
-	if (whole) {
-		ret->user = json_object_get_int64(user);
-		ret->schedule = json_object_get_int64(schedule);
-		whole = seat_no_parse(json_object_get_string(seat), (size_t)json_object_get_string_len(seat), &ret->seat);
-	}
-	json_object_put(o);
-	return whole;
-}
+static const struct json_field PING_FIELDS[] = {
+	JSON_INT(struct ping, user, "userId", 1, ID_MAX, JSON_OPTIONAL),
+	JSON_INT(struct ping, schedule, "scheduleId", 1, ID_MAX, JSON_REQUIRED),
+	JSON_SEAT(struct ping, seat, "seatNo", JSON_REQUIRED),
+};
 
 static void pinged(struct port_call *c, struct tk_err err, const struct redisReply *reply)
 {
@@ -86,10 +64,7 @@ static void ping_post(struct exchange *x)
 	struct ping *p = arena_new(&x->arena, struct ping);
 
 	p->x = x;
-	if (!read_body(&x->body, p)) {
-		exchange_invalid(x, "", "not a ping");
-		return;
-	}
+	if (!exchange_decode(x, PING_FIELDS, JSON_FIELDS(PING_FIELDS), p)) return;
 	redis_call(container_of(x->app, struct server, services)->redis, &PING, &p->call);
 }
 

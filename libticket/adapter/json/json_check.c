@@ -7,7 +7,6 @@ struct scan {
 	const uint8_t *at, *end;
 	struct json_facts *facts;
 	unsigned depth;
-	bool escaped; /* since the member under way began */
 	const char *why;
 };
 
@@ -99,7 +98,6 @@ static bool odd_byte(struct scan *s)
 {
 	if (*s->at == '\\') {
 		s->at++;
-		s->escaped = true;
 		return escape(s);
 	}
 	if (*s->at == 0) return refuse(s, "contains NUL");
@@ -153,36 +151,24 @@ static bool word(struct scan *s, const char *w, size_t n)
 	return true;
 }
 
-static struct json_span span(const uint8_t *from, const uint8_t *to)
-{
-	return (struct json_span){(const char *)from, (size_t)(to - from)};
-}
-
-/* Where the caller wants to hear of the member that begins here; NULL: it doesn't. */
-static struct json_member *count_member(struct scan *s)
+static void note_key(struct scan *s, const uint8_t *quote)
 {
 	struct json_facts *f = s->facts;
 	f->members_all++;
-	if (s->depth != 1) return NULL;
-	return f->members_top++ < f->members_max ? &f->member[f->members_top - 1] : NULL;
+	if (s->depth != 1) return;
+	if (f->key && f->members_top < f->keys_max)
+		f->key[f->members_top] = (struct json_span){(const char *)quote + 1, (size_t)(s->at - quote) - 2};
+	f->members_top++;
 }
 
 static bool member(struct scan *s)
 {
 	skip_space(s);
-	const uint8_t *key = s->at;
-	struct json_member *m = count_member(s);
-	if (m) s->escaped = false;
+	const uint8_t *quote = s->at;
 	if (!string(s)) return false;
-	if (m) m->key = span(key + 1, s->at - 1);
+	note_key(s, quote);
 	skip_space(s);
-	if (!take(s, ':')) return refuse(s, NOT_AN_OBJECT);
-	skip_space(s);
-	const uint8_t *from = s->at;
-	if (!value(s)) return false;
-	if (m) m->value = span(from, s->at);
-	if (m) m->escaped = s->escaped;
-	return true;
+	return (take(s, ':') || refuse(s, NOT_AN_OBJECT)) && value(s);
 }
 
 /* What stands between `{` and `}` or `[` and `]`. */

@@ -8,7 +8,6 @@
 #ifndef TK_JSON_CHECK_H
 #define TK_JSON_CHECK_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,18 +18,13 @@ struct json_span {
 	size_t len;
 };
 
-struct json_member {
-	struct json_span key;	/* as written, unquoted */
-	struct json_span value; /* as written */
-	bool escaped;			/* a backslash is in one of them */
-};
-
 struct json_facts {
-	size_t begin, end;			/* of the object, braces included */
-	unsigned members_top;		/* of the object itself */
-	unsigned members_all;		/* with those of every object within; more than a parser found: a key came twice */
-	struct json_member *member; /* set by the caller or NULL: the first `members_max` of the object itself */
-	size_t members_max;
+	size_t begin, end;	  /* of the object, braces included */
+	unsigned members_top; /* of the object itself */
+	unsigned members_all; /* with those of every object within; more than a parser found: a key came twice */
+	struct json_span
+		*key; /* set by the caller or NULL: the first `keys_max` keys of the object, as written, unquoted */
+	size_t keys_max;
 };
 
 /* NULL: fine, `facts` is filled. Else what is wrong: static English words for the client. */

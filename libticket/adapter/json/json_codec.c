@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "adapter/json/json_check.h"
-#include "adapter/json/json_plain.h"
 #include "adapter/json/json_value.h"
 
 struct json_decoder {
@@ -111,13 +110,13 @@ static bool plain_key(struct json_decoder *d, struct json_span raw, char out[JSO
 static void refuse_duplicate(struct json_decoder *d, struct json_reading *r, const char *body, size_t n)
 {
 	enum { KEYS = 64 };
-	struct json_member member[KEYS];
-	struct json_facts facts = {.member = member, .members_max = KEYS};
+	struct json_span key[KEYS];
+	struct json_facts facts = {.key = key, .keys_max = KEYS};
 	char plain[KEYS][JSON_PATH_MAX];
 	const char *twice = "";
 	json_check(body, n, &facts);
 	for (size_t i = 0; i < facts.members_top && i < KEYS && !*twice; i++) {
-		if (!plain_key(d, member[i].key, plain[i])) plain[i][0] = 0;
+		if (!plain_key(d, key[i], plain[i])) plain[i][0] = 0;
 		for (size_t k = 0; k < i && !*twice; k++)
 			if (strcmp(plain[k], plain[i]) == 0) twice = plain[i];
 	}
@@ -134,17 +133,14 @@ static bool any_duplicate(struct json_object *top, const struct json_facts *fact
 bool json_decode(struct json_decoder *d, const char *body, size_t n, const struct json_field *fields, size_t nfields,
 	void *ret, struct json_errors *ret_errors)
 {
-	struct json_member member[JSON_FIELDS_MAX];
-	struct json_facts facts = {.member = member, .members_max = nfields};
+	struct json_facts facts = {.key = NULL};
 	struct json_reading r = {ret_errors, ""};
-	assert(nfields <= JSON_FIELDS_MAX);
 	ret_errors->count = 0;
 	const char *why = json_check(body, n, &facts);
 	if (why) {
 		json_refuse(&r, JSON_NOT_JSON, "", why);
 		return false;
 	}
-	if (json_plain_read(&facts, fields, nfields, ret)) return true;
 	json_tokener_reset(d->tokener);
 	struct json_object *top = json_tokener_parse_ex(d->tokener, body + facts.begin, (int)(facts.end - facts.begin));
 	if (!top) {
