@@ -288,7 +288,7 @@ def run_once(kind, *args, settings=None, within_s=None):
 def other_clock(servers):
     """The library that gives a daemon a clock of its own."""
     made = f"{servers.run}/other_clock.so"
-    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", made, f"{ROOT}/tests/support/other_clock.c"], check=True)
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", made, f"{ROOT}/tests/support/preload/other_clock.c"], check=True)
     return made
 
 
