@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MEMORY_PER_CONNECTION = 7168, CONNECTIONS = 20000 };
+enum { MEMORY_PER_CONNECTION = 8192, CONNECTIONS = 20000 };
 
 struct floor_bare {
 	struct MHD_Response *answer;

@@ -10,7 +10,7 @@
 #include "api/http/listener.h"
 #include "runtime/loop.h"
 
-enum { MEMORY_PER_CONNECTION = 7168 }; /* request line and headers must fit, beside the answer's headers */
+enum { MEMORY_PER_CONNECTION = 8192 }; /* request line and headers must fit, beside the answer's headers */
 
 LIST_HEAD(stream_list, stream);
 LIST_HEAD(exchange_list, exchange);
