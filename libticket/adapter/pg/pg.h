@@ -6,8 +6,9 @@
  * (SQLSTATE 22xxx, 23xxx) is repeated with one call each, so that a bad one harms nobody else, or another one decides
  * (pg_batch.instead). 40001, 40P01 and 55P03 are repeated, with jitter, at most 3 times.
  *
- * Lanes: FAST never waits for a lock (SKIP LOCKED, or rows nobody else has); SLOW may (lock_timeout 200 ms). An idle
- * FAST connection takes up to 8 statements at once, a SLOW one a single one.
+ * Lanes: FAST does not wait for a lock (SKIP LOCKED, or rows nobody else has), but for the consumer's confirmations, which
+ * meet another's change of their order rarely and briefly; SLOW may (lock_timeout 200 ms for both). An idle FAST
+ * connection takes up to 8 statements at once, a SLOW one a single one.
  * Connections check the schema, then prepare every statement of sql/query when they connect; what is missing or does
  * not prepare is a fatal misfit (pg_misfit). A connection that is lost or misses a deadline is thrown away and built
  * again with backoff (50 ms doubling to 1 s); everything on it is answered: TK_UNCERTAIN for writes that had been sent,
