@@ -2,16 +2,14 @@
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "runtime/buf.h"
 #include "runtime/err.h"
+#include "runtime/listen.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
 
@@ -157,32 +155,6 @@ static void on_tick(struct timer *t)
 	timer_arm(h->loop, t, loop_now_ms(h->loop) + TICK_MS);
 }
 
-static int listen_on(const struct addrinfo *a)
-{
-	int on = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) return fd;
-	int saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
-static int listen_at(const struct addr *a)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
-	char port[8];
-	snprintf(port, sizeof port, "%u", a->port);
-	if (getaddrinfo(a->host, port, &hints, &found) != 0) {
-		errno = EADDRNOTAVAIL;
-		return -1;
-	}
-	int fd = listen_on(found);
-	freeaddrinfo(found);
-	return fd;
-}
-
 static bool attach(struct status_http *h, int fd)
 {
 	h->mhd = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd,
@@ -202,7 +174,7 @@ static bool attach(struct status_http *h, int fd)
 
 struct status_http *status_http_create(struct loop *l, const struct addr *a, const struct status_source *source)
 {
-	int fd = listen_at(a);
+	int fd = listen_tcp(a, BACKLOG, false);
 	if (fd < 0) return NULL;
 	struct status_http *h = calloc(1, sizeof *h);
 	if (!h) abort();

@@ -13,7 +13,7 @@
 
 /* Marks that wait for the next script; beyond, they are left to backstage's comparison. A script costs Redis much
  * beside its marks, and nobody waits for them: until it comes the seat is protected by the key of its hold, and where
- * that has just ended, payment/ready refuses it to others by the order's own row. */
+ * that has just ended, payment/ready refuses it to others by the payment. */
 enum { MARKS_MAX = 4096, MARKS_EVERY_MS = 5 };
 
 /* The producer sends a request for each partition that has something, and the broker's work is by the request: under

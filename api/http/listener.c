@@ -2,15 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "api/http/http_internal.h"
+#include "runtime/listen.h"
 
 enum { BACKLOG = 4096, ACCEPTS_A_TURN = 256, PEER_GONE_S = 60 };
 
@@ -127,33 +127,9 @@ static void on_ready(struct watch *w, uint32_t events)
 
 /* --- start and stop --- */
 
-static int listen_on(const struct addrinfo *a, bool exclusive_probe)
-{
-	int on = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0) return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (!exclusive_probe) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) return fd;
-	int saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
 int listener_open(const struct addr *a, bool exclusive_probe)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
-	char port[8];
-
-	snprintf(port, sizeof port, "%u", a->port);
-	if (getaddrinfo(a->host, port, &hints, &found) != 0) {
-		errno = EADDRNOTAVAIL;
-		return -1;
-	}
-	int fd = listen_on(found, exclusive_probe);
-	freeaddrinfo(found);
-	return fd;
+	return listen_tcp(a, BACKLOG, !exclusive_probe);
 }
 
 void listener_init(struct listener *l, int fd, unsigned max_connections)
