@@ -18,10 +18,10 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "load/spread.h"
+#include "runtime/loop.h"
 
 enum { EVENTS = 512, OPENING = 64, PATIENCE_US = 20000000, TOLD_US = 10000000 };
 static const char MARK[] = "event: position";
@@ -48,14 +48,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "bench_listen: %s\n", what);
 	exit(2);
-}
-
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 static int connect_to(const struct listen *l)
@@ -92,7 +84,7 @@ static void position_came(struct listen *l, struct stream *s)
 	if (!l->asked_us || s->told) return;
 	s->told = true;
 	l->told++;
-	spread_add(&l->spread, now_us() - l->asked_us);
+	spread_add(&l->spread, loop_now_us() - l->asked_us);
 }
 
 static void look_through(struct listen *l, struct stream *s, const char *p, size_t n)
@@ -125,14 +117,14 @@ static void turn(struct listen *l, int timeout_ms)
 
 static void open_all(struct listen *l)
 {
-	int64_t begin = now_us();
+	int64_t begin = loop_now_us();
 
 	while (l->open < l->count) {
 		while (l->started < l->count && l->started - l->open < OPENING) start_stream(l);
 		turn(l, 100);
-		if (now_us() - begin > PATIENCE_US * 3) die("not every stream had its first event within 60 s");
+		if (loop_now_us() - begin > PATIENCE_US * 3) die("not every stream had its first event within 60 s");
 	}
-	printf("{\"streams\":%u,\"seconds\":%.3f}\n", l->count, (double)(now_us() - begin) / 1e6);
+	printf("{\"streams\":%u,\"seconds\":%.3f}\n", l->count, (double)(loop_now_us() - begin) / 1e6);
 	fflush(stdout);
 }
 
@@ -157,8 +149,8 @@ static void tell_of_leaving(struct listen *l, long long user)
 	for (unsigned i = 0; i < l->count; i++) l->streams[i].told = false;
 	memset(&l->spread, 0, sizeof l->spread);
 	l->told = 0;
-	l->asked_us = now_us();
-	while (l->told < l->count && now_us() - l->asked_us < TOLD_US) turn(l, 10);
+	l->asked_us = loop_now_us();
+	while (l->told < l->count && loop_now_us() - l->asked_us < TOLD_US) turn(l, 10);
 	printf("{\"told\":%u,\"of\":%u,\"us\":", l->told, l->count);
 	spread_print(&l->spread);
 	printf("}\n");
@@ -167,10 +159,10 @@ static void tell_of_leaving(struct listen *l, long long user)
 
 static void read_on(struct listen *l, double seconds)
 {
-	int64_t end = now_us() + (int64_t)(seconds * 1e6);
+	int64_t end = loop_now_us() + (int64_t)(seconds * 1e6);
 	uint64_t before = l->events;
 
-	while (now_us() < end) turn(l, 10);
+	while (loop_now_us() < end) turn(l, 10);
 	printf("{\"events\":%llu,\"seconds\":%.1f}\n", (unsigned long long)(l->events - before), seconds);
 }
 

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "load/answer.h"
 #include "load/spread.h"
+#include "runtime/loop.h"
 
 enum { ASK_EVERY_US = 500, PATIENCE_US = 10000000, BETWEEN_US = 3000 };
 
@@ -29,14 +29,6 @@ static void die(const char *what)
 {
 	fprintf(stderr, "bench_until_paid: %s\n", what);
 	exit(2);
-}
-
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 static void open_client(struct client *c, char *target)
@@ -96,11 +88,11 @@ static bool pay_and_wait(struct client *c, const char *order, int64_t *ret_us)
 	snprintf(path, sizeof path, "/payment/orders/%s", order);
 	snprintf(body, sizeof body, "{\"orderNo\":\"%s\"}", order);
 	ask(c, "POST", "/payment/mock-success", body);
-	int64_t start_us = now_us();
+	int64_t start_us = loop_now_us();
 	if (c->status != 202 && c->status != 200) return false;
 	do {
 		ask(c, "GET", path, "");
-		*ret_us = now_us() - start_us;
+		*ret_us = loop_now_us() - start_us;
 		if (strstr(c->body, "\"status\":\"PAID\"")) return true;
 		usleep(ASK_EVERY_US);
 	} while (*ret_us < PATIENCE_US);
