@@ -21,13 +21,13 @@ struct flight {
 	bool found, inner_found, reloaded;
 	struct schedule_load look;
 	struct claims_load claims;
+	struct seat_birth seat_birth;
 	struct seat_apply apply;
 	struct seat_read read;
 	struct queue_birth birth;
 	struct queue_epoch_next epoch;
 	struct queue_revive revive;
 	struct seat_plan *plan; /* of `read` */
-	uint32_t life;
 };
 
 static struct flight *self(struct flow *f)
@@ -161,24 +161,32 @@ static const struct flow_step MAP_STEPS[] = {
 
 /* The copy in Redis */
 
-enum { RELOAD_CLAIMS, RELOAD_APPLY };
+enum { RELOAD_BIRTH, RELOAD_CLAIMS, RELOAD_APPLY };
+
+static void ask_seat_birth(struct flow *f)
+{
+	struct flight *fl = self(f);
+
+	fl->seat_birth = (struct seat_birth){.call.flow = f, .schedule = fl->entry->node.id};
+	ports_of(fl)->seats->birth(ports_of(fl)->seats, &fl->seat_birth);
+}
+
+static int seat_birth_known(struct flow *f)
+{
+	return tk_failed(f->err) ? FLOW_END : RELOAD_CLAIMS;
+}
 
 static void load_claims(struct flow *f)
 {
 	struct flight *fl = self(f);
 
-	/* Before the database is read: a store that restarts meanwhile has lost changes that the claims don't show. */
-	fl->life = ports_of(fl)->seats->life(ports_of(fl)->seats);
 	fl->claims = (struct claims_load){.call.flow = f, .schedule = fl->entry->node.id};
 	ports_of(fl)->catalogue->claims(ports_of(fl)->catalogue, &fl->claims);
 }
 
 static int claims_loaded(struct flow *f)
 {
-	if (tk_failed(f->err)) return FLOW_END;
-	if (self(f)->life != 0) return RELOAD_APPLY;
-	f->err = TK_ERR(TK_UNAVAILABLE, "Redis is away");
-	return FLOW_END;
+	return tk_failed(f->err) ? FLOW_END : RELOAD_APPLY;
 }
 
 static void apply_claims(struct flow *f)
@@ -189,9 +197,8 @@ static void apply_claims(struct flow *f)
 		.call.flow = f,
 		.changes = fl->claims.changes,
 		.count = fl->claims.count,
-		.finish_load = true,
+		.load_birth = fl->seat_birth.birth,
 		.load_schedule = fl->entry->node.id,
-		.load_life = fl->life,
 	};
 	ports_of(fl)->seats->apply(ports_of(fl)->seats, &fl->apply);
 }
@@ -208,6 +215,7 @@ static int claims_applied(struct flow *f)
 }
 
 static const struct flow_step RELOAD_STEPS[] = {
+	[RELOAD_BIRTH] = {"ask_seat_birth", ask_seat_birth, seat_birth_known},
 	[RELOAD_CLAIMS] = {"load_claims", load_claims, claims_loaded},
 	[RELOAD_APPLY] = {"apply_claims", apply_claims, claims_applied},
 };

@@ -20,7 +20,7 @@ struct mend {
 	struct seat_plan *plan; /* NULL: not known, so there is nothing to compare, only to merge */
 	uint8_t *before;		/* statuses before and after the claims were read */
 	bool loaded, was_marked;
-	uint32_t life;
+	struct seat_birth birth;
 	struct seat_read read;
 	struct claims_load claims;
 	struct seat_apply apply;
@@ -48,7 +48,7 @@ static void leave(struct mend *m)
 	m->plan = NULL;
 }
 
-enum { CHOOSE, READ_BEFORE, LOAD_CLAIMS, PAUSE, READ_AFTER, APPLY, PRUNE };
+enum { CHOOSE, READ_BEFORE, ASK_BIRTH, LOAD_CLAIMS, PAUSE, READ_AFTER, APPLY, PRUNE };
 
 static bool is_due(const struct hub_entry *e, int64_t now_ms)
 {
@@ -80,7 +80,7 @@ static int chosen(struct flow *f)
 	m->schedule = e->node.id;
 	if (e->known) m->plan = seat_plan_ref(e->plan);
 	m->loaded = false;
-	return m->plan ? READ_BEFORE : LOAD_CLAIMS;
+	return m->plan ? READ_BEFORE : ASK_BIRTH;
 }
 
 static int fail(struct mend *m)
@@ -112,7 +112,21 @@ static int read_before(struct flow *f)
 	m->before = m->read.status;
 	m->read.status = NULL;
 	m->loaded = m->read.loaded;
-	return LOAD_CLAIMS;
+	return ASK_BIRTH;
+}
+
+static void ask_birth(struct flow *f)
+{
+	struct mend *m = self(f);
+	struct seat_lock *seats = m->job.b->ports.seats;
+
+	m->birth = (struct seat_birth){.call.flow = f, .schedule = m->schedule};
+	seats->birth(seats, &m->birth);
+}
+
+static int birth_known(struct flow *f)
+{
+	return tk_failed(f->err) ? fail(self(f)) : LOAD_CLAIMS;
 }
 
 static void load_claims(struct flow *f)
@@ -120,7 +134,6 @@ static void load_claims(struct flow *f)
 	struct mend *m = self(f);
 	const struct backstage_ports *p = &m->job.b->ports;
 
-	m->life = p->seats->life(p->seats);
 	m->claims = (struct claims_load){.call.flow = f, .schedule = m->schedule};
 	p->catalogue->claims(p->catalogue, &m->claims);
 }
@@ -169,9 +182,8 @@ static void apply_claims(struct flow *f)
 		.call.flow = f,
 		.changes = m->claims.changes,
 		.count = m->claims.count,
-		.finish_load = m->life != 0,
+		.load_birth = m->birth.birth,
 		.load_schedule = m->schedule,
-		.load_life = m->life,
 	};
 	m->job.b->ports.seats->apply(m->job.b->ports.seats, &m->apply);
 }
@@ -250,6 +262,7 @@ static void round_ended(struct job *j)
 static const struct flow_step STEPS[] = {
 	[CHOOSE] = {"choose", NULL, chosen},
 	[READ_BEFORE] = {"read_before", read_seats, read_before},
+	[ASK_BIRTH] = {"ask_birth", ask_birth, birth_known},
 	[LOAD_CLAIMS] = {"load_claims", load_claims, claims_loaded},
 	[PAUSE] = {"pause", pause_a_little, paused},
 	[READ_AFTER] = {"read_after", read_seats, read_after},

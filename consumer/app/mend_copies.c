@@ -3,11 +3,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOAD, APPLY };
+enum { BIRTH, LOAD, APPLY };
 
 static struct mend_copies *self(struct flow *f)
 {
 	return container_of(f, struct mend_copies, flow);
+}
+
+/* First, so that the database is not asked again and again for what nobody can be told. */
+static void ask_birth(struct flow *f)
+{
+	struct mend_copies *m = self(f);
+	m->birth = (struct seat_birth){.call.flow = f, .schedule = m->dirty[0]};
+	m->seat_lock->birth(m->seat_lock, &m->birth);
+}
+
+static int birth_known(struct flow *f)
+{
+	return tk_failed(f->err) ? FLOW_END : LOAD;
 }
 
 static void load(struct flow *f)
@@ -25,7 +38,13 @@ static int loaded(struct flow *f)
 static void apply(struct flow *f)
 {
 	struct mend_copies *m = self(f);
-	m->apply = (struct seat_apply){.call.flow = f, .changes = m->claims.changes, .count = m->claims.count};
+	m->apply = (struct seat_apply){
+		.call.flow = f,
+		.changes = m->claims.changes,
+		.count = m->claims.count,
+		.load_birth = m->birth.birth,
+		.load_schedule = m->dirty[0],
+	};
 	m->seat_lock->apply(m->seat_lock, &m->apply);
 }
 
@@ -36,6 +55,7 @@ static int applied(struct flow *f)
 }
 
 static const struct flow_step STEPS[] = {
+	[BIRTH] = {"ask_birth", ask_birth, birth_known},
 	[LOAD] = {"load_claims", load, loaded},
 	[APPLY] = {"apply_claims", apply, applied},
 };
@@ -63,14 +83,9 @@ static void done(struct flow *f)
 static void next(struct timer *t)
 {
 	struct mend_copies *m = container_of(t, struct mend_copies, pause);
-	/* The database is not asked again and again for what nobody can be told. */
-	if (m->seat_lock->life(m->seat_lock) == 0) {
-		pause_then_next(m);
-		return;
-	}
 	m->busy = true;
 	m->again = false;
-	flow_start(&m->flow, STEPS, LOAD, done);
+	flow_start(&m->flow, STEPS, BIRTH, done);
 }
 
 void mend_copies_mark(struct mend_copies *m, int64_t schedule)

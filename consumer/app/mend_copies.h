@@ -23,6 +23,7 @@ struct mend_copies {
 	unsigned count;
 	bool busy, again; /* marked anew while under way */
 	struct flow flow;
+	struct seat_birth birth;
 	struct claims_load claims;
 	struct seat_apply apply;
 	struct timer pause;

@@ -98,10 +98,18 @@ struct seat_apply {
 	struct port_call call;
 	const struct seat_change *changes; /* of any schedules; sent in scripts of <= 200 seats of one schedule */
 	unsigned count;
-	bool finish_load; /* after all are merged, mark `load_schedule` as loaded in this life of the store */
-	int64_t load_schedule;
-	uint32_t
-		load_life; /* what `life` said before the changes were read; another by now: TK_UNAVAILABLE. 0: unchecked */
+	/* After all are merged, `load_schedule` is marked as loaded, if its copy is still of that birth; TK_UNAVAILABLE:
+	 * it is not. 0: no load. */
+	int64_t load_birth, load_schedule;
+};
+
+/* A load begins: asked before the database is read. The copy has one birth, the same for all who ask, until the store
+ * loses it by whatever means (a restart, FLUSHALL, DEL). What others merged before that is lost, and does not show in
+ * what was read before that either: such a load must not count. */
+struct seat_birth {
+	struct port_call call;
+	int64_t schedule;
+	int64_t birth; /* out, > 0 */
 };
 
 /* The state of all seats, in pieces that do not block the store; status[i] belongs to plan seat i. */
@@ -128,12 +136,10 @@ struct seat_lock {
 	void (*claim)(struct seat_lock *, struct seat_claim *);
 	void (*release)(struct seat_lock *, struct seat_release *);
 	void (*holds)(struct seat_lock *, struct seat_holds *);
+	void (*birth)(struct seat_lock *, struct seat_birth *);
 	void (*apply)(struct seat_lock *, struct seat_apply *);
 	void (*read)(struct seat_lock *, struct seat_read *);
 	void (*prune)(struct seat_lock *, struct seat_prune *);
-	/* Changes at least with every life of the store; 0 while it is away. Changes that others made between reading
-	 * the database and loading are lost when the store restarts in between: `load_life` notices. */
-	uint32_t (*life)(const struct seat_lock *);
 };
 
 #endif

@@ -27,6 +27,7 @@ static void ask(struct flow *f)
 	case CALL_CLAIM: s->claim(s, container_of(a->call, struct seat_claim, call)); break;
 	case CALL_RELEASE: s->release(s, container_of(a->call, struct seat_release, call)); break;
 	case CALL_HOLDS: s->holds(s, container_of(a->call, struct seat_holds, call)); break;
+	case CALL_BIRTH: s->birth(s, container_of(a->call, struct seat_birth, call)); break;
 	case CALL_APPLY: s->apply(s, container_of(a->call, struct seat_apply, call)); break;
 	case CALL_READ: s->read(s, container_of(a->call, struct seat_read, call)); break;
 	case CALL_PRUNE: s->prune(s, container_of(a->call, struct seat_prune, call)); break;
@@ -95,11 +96,9 @@ void suite_apply(struct seat_world *w, const struct seat_change *changes, unsign
 
 void suite_load(struct seat_world *w, const struct seat_change *changes, unsigned count)
 {
-	struct seat_apply a = {.changes = changes,
-		.count = count,
-		.finish_load = true,
-		.load_schedule = w->schedule,
-		.load_life = w->lock->life(w->lock)};
+	struct seat_birth b = {.schedule = w->schedule};
+	well(w, CALL_BIRTH, &b.call);
+	struct seat_apply a = {.changes = changes, .count = count, .load_birth = b.birth, .load_schedule = w->schedule};
 	well(w, CALL_APPLY, &a.call);
 }
 
@@ -934,12 +933,40 @@ static void after_a_loss_sold_seats_stay_refused(void **state)
 	assert_int_equal(hold_with(w, ANNA, 1, TTL, "A-2").verdict, HOLD_LIMIT); /* the sold one counts again */
 }
 
-static void a_load_of_another_life_is_refused(void **state)
+/* The database is read, the copy is lost, a sale is noted there that was made since; the load knows nothing of either. */
+static void a_load_from_before_a_loss_does_not_count(void **state)
 {
 	struct seat_world *w = unloaded(state);
-	struct seat_apply a = {.finish_load = true, .load_schedule = w->schedule, .load_life = w->lock->life(w->lock) + 1};
+	struct seat_birth b = {.schedule = w->schedule};
+	well(w, CALL_BIRTH, &b.call);
+	change(w, "A-1", 1, CLAIM_SOLD, BERT);
+	w->lose(w);
+	change(w, "A-2", 2, CLAIM_SOLD, BERT);
+	struct seat_apply a = {.load_birth = b.birth, .load_schedule = w->schedule};
 	assert_int_equal(suite_call(w, CALL_APPLY, &a.call).kind, TK_UNAVAILABLE);
 	assert_int_equal(suite_hold(w, ANNA, "A-1"), HOLD_NOT_LOADED);
+	/* Somebody else's load, begun since, doesn't make it right. */
+	struct seat_birth other = {.schedule = w->schedule};
+	well(w, CALL_BIRTH, &other.call);
+	assert_int_equal(suite_call(w, CALL_APPLY, &a.call).kind, TK_UNAVAILABLE);
+	a.load_birth = other.birth;
+	well(w, CALL_APPLY, &a.call);
+	assert_int_equal(suite_hold(w, ANNA, "A-2"), HOLD_SOLD);
+}
+
+/* Daemons that load at the same time don't disturb each other. */
+static void a_copy_has_one_birth(void **state)
+{
+	struct seat_world *w = unloaded(state);
+	struct seat_birth first = {.schedule = w->schedule}, second = first;
+	well(w, CALL_BIRTH, &first.call);
+	well(w, CALL_BIRTH, &second.call);
+	assert_true(first.birth > 0);
+	assert_int_equal(first.birth, second.birth);
+	suite_load(w, NULL, 0);
+	struct seat_apply a = {.load_birth = first.birth, .load_schedule = w->schedule};
+	well(w, CALL_APPLY, &a.call);
+	assert_int_equal(suite_hold(w, ANNA, "A-1"), HOLD_PLACED);
 }
 
 static void many_changes_of_many_schedules_arrive(void **state)
@@ -1043,7 +1070,8 @@ int seat_lock_suite(const char *name, CMFixtureFunction setup, CMFixtureFunction
 		cmocka_unit_test(a_pending_seat_ends_anothers_hold),
 		cmocka_unit_test(nothing_is_said_before_a_load),
 		cmocka_unit_test(after_a_loss_sold_seats_stay_refused),
-		cmocka_unit_test(a_load_of_another_life_is_refused),
+		cmocka_unit_test(a_load_from_before_a_loss_does_not_count),
+		cmocka_unit_test(a_copy_has_one_birth),
 		cmocka_unit_test(many_changes_of_many_schedules_arrive),
 		cmocka_unit_test(a_read_shows_every_seat),
 		cmocka_unit_test(large_ids_stay_exact),

@@ -26,7 +26,7 @@ int seat_lock_suite(const char *name, CMFixtureFunction setup, CMFixtureFunction
 
 /* Single calls that wait for their answer and demand TK_OK; for programs with tests of their own. */
 struct seat_no suite_seat(const char *s);
-void suite_load(struct seat_world *w, const struct seat_change *changes, unsigned count); /* ends with finish_load */
+void suite_load(struct seat_world *w, const struct seat_change *changes, unsigned count); /* a whole load */
 void suite_apply(struct seat_world *w, const struct seat_change *changes, unsigned count);
 struct seat_change suite_change(
 	const struct seat_world *w, const char *seat, int64_t rev, enum seat_claim_kind kind, int64_t user);
@@ -34,7 +34,7 @@ enum hold_verdict suite_hold(struct seat_world *w, int64_t user, const char *sea
 enum claim_verdict suite_claim(struct seat_world *w, int64_t user, const char *seat);
 enum seat_status suite_status(struct seat_world *w, const char *seat); /* demands that the copy is loaded */
 
-enum suite_call { CALL_HOLD, CALL_CLAIM, CALL_RELEASE, CALL_HOLDS, CALL_APPLY, CALL_READ, CALL_PRUNE };
+enum suite_call { CALL_HOLD, CALL_CLAIM, CALL_RELEASE, CALL_HOLDS, CALL_BIRTH, CALL_APPLY, CALL_READ, CALL_PRUNE };
 struct tk_err suite_call(struct seat_world *w, enum suite_call which, struct port_call *c); /* any answer */
 
 #endif

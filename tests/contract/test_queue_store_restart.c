@@ -11,6 +11,7 @@
 #include "adapter/redis/seat_lock.h"
 #include "runtime/loop.h"
 #include "runtime/when.h"
+#include "support/asker.h"
 #include "support/redis_server.h"
 
 enum { DAEMON = 1 };
@@ -112,36 +113,14 @@ static void the_line_is_the_contracts(void **state)
 
 /* One script judges the place and takes the seat, where both share this Redis. */
 struct gated {
-	struct flow flow;
+	struct asker asker;
 	struct seat_hold hold;
-	struct seat_apply load;
 	struct redis_seat_lock lock;
 	struct seat_no seat;
-	bool done;
 };
-static void ask_gated(struct flow *f)
-{
-	struct gated *g = container_of(f, struct gated, flow);
-	g->lock.port.hold(&g->lock.port, &g->hold);
-}
-static void ask_load(struct flow *f)
-{
-	struct gated *g = container_of(f, struct gated, flow);
-	g->lock.port.apply(&g->lock.port, &g->load);
-}
-static int got_gated(struct flow *f)
-{
-	(void)f;
-	return FLOW_END;
-}
-static void gated_done(struct flow *f)
-{
-	container_of(f, struct gated, flow)->done = true;
-}
 
 static void start_gated(struct rig *r, struct gated *g, int64_t user, int64_t number, const char *seat)
 {
-	static const struct flow_step STEPS[] = {{"hold", ask_gated, got_gated}};
 	*g = (struct gated){.hold = {.schedule = 42,
 							.user = user,
 							.ttl_ms = 1000,
@@ -151,15 +130,19 @@ static void start_gated(struct rig *r, struct gated *g, int64_t user, int64_t nu
 							.gate = {.number = number, .active_ttl_ms = r->world.rules.active_ttl_ms}}};
 	assert_true(seat_no_parse(seat, strlen(seat), &g->seat));
 	redis_seat_lock_init(&g->lock, r->redis);
-	g->hold.call.flow = &g->flow;
-	flow_start(&g->flow, STEPS, 0, gated_done);
+	asker_init(&g->asker, &g->hold.call);
+	g->lock.port.hold(&g->lock.port, &g->hold);
+}
+
+static void await_well(struct rig *r, struct asker *a)
+{
+	assert_true(asker_wait(a, r->loop));
+	assert_false(tk_failed(a->err));
 }
 
 static enum hold_verdict await_gated(struct rig *r, struct gated *g)
 {
-	for (int i = 0; !g->done && i < 500; i++) loop_turn(r->loop, 10);
-	assert_true(g->done);
-	assert_false(tk_failed(g->flow.err));
+	await_well(r, &g->asker);
 	return g->hold.verdict;
 }
 
@@ -172,12 +155,17 @@ static enum hold_verdict gated_hold(struct rig *r, int64_t user, int64_t number)
 
 static void load_seats(struct rig *r)
 {
-	static const struct flow_step STEPS[] = {{"load", ask_load, got_gated}};
-	struct gated g = {.load = {.finish_load = true, .load_schedule = 42}};
-	redis_seat_lock_init(&g.lock, r->redis);
-	g.load.call.flow = &g.flow;
-	flow_start(&g.flow, STEPS, 0, gated_done);
-	await_gated(r, &g);
+	struct redis_seat_lock lock;
+	struct seat_birth birth = {.schedule = 42};
+	struct asker a;
+	redis_seat_lock_init(&lock, r->redis);
+	asker_init(&a, &birth.call);
+	lock.port.birth(&lock.port, &birth);
+	await_well(r, &a);
+	struct seat_apply load = {.load_birth = birth.birth, .load_schedule = 42};
+	asker_init(&a, &load.call);
+	lock.port.apply(&lock.port, &load);
+	await_well(r, &a);
 }
 
 static void a_hold_passes_the_gate_with_an_admitted_place_only(void **state)

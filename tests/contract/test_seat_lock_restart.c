@@ -130,9 +130,11 @@ static void a_load_that_began_before_a_restart_does_not_count(void **state)
 {
 	struct rig *r = rig(state);
 	struct seat_world *w = &r->world;
-	uint32_t life = w->lock->life(w->lock); /* ... and the database is read ... */
-	restart(r);
-	struct seat_apply a = {.finish_load = true, .load_schedule = w->schedule, .load_life = life};
+	struct seat_birth b = {.schedule = w->schedule};
+	assert_int_equal(suite_call(w, CALL_BIRTH, &b.call).kind, TK_OK); /* ... and the database is read ... */
+	assert_true(redis_server_do(&r->server, "SAVE", NULL) >= 0);
+	restart(r); /* the snapshot knows the birth */
+	struct seat_apply a = {.load_birth = b.birth, .load_schedule = w->schedule};
 	assert_int_equal(suite_call(w, CALL_APPLY, &a.call).kind, TK_UNAVAILABLE);
 	assert_int_equal(suite_hold(w, ANNA, "A-1"), HOLD_NOT_LOADED);
 }
@@ -147,7 +149,9 @@ static void a_load_that_is_cut_off_does_not_count(void **state)
 		all[i] = suite_change(w, "A-1", i + 1, CLAIM_SOLD, ANNA);
 		all[i].seat.len = (uint8_t)snprintf(all[i].seat.s, sizeof all[i].seat.s, "C-%d", i);
 	}
-	struct seat_apply a = {.changes = all, .count = MANY, .finish_load = true, .load_schedule = w->schedule};
+	struct seat_birth b = {.schedule = w->schedule};
+	assert_int_equal(suite_call(w, CALL_BIRTH, &b.call).kind, TK_OK);
+	struct seat_apply a = {.changes = all, .count = MANY, .load_birth = b.birth, .load_schedule = w->schedule};
 	redis_server_kill(&r->server);
 	assert_int_equal(suite_call(w, CALL_APPLY, &a.call).kind, TK_UNAVAILABLE);
 	restart(r);

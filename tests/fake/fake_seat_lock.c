@@ -311,9 +311,10 @@ static void merge(struct fake_seat_lock *f, const struct seat_change *ch)
 static struct tk_err do_apply(struct fake_seat_lock *f, struct port_call *c)
 {
 	struct seat_apply *k = container_of(c, struct seat_apply, call);
-	if (k->finish_load && k->load_life && k->load_life != f->life) return TK_ERR(TK_UNAVAILABLE, "another life");
 	for (unsigned i = 0; i < k->count; i++) merge(f, &k->changes[i]);
-	if (k->finish_load) fake_seat_lock_load(f, k->load_schedule);
+	if (!k->load_birth) return TK_NONE;
+	if (k->load_birth != f->birth) return TK_ERR(TK_UNAVAILABLE, "another birth");
+	fake_seat_lock_load(f, k->load_schedule);
 	return TK_NONE;
 }
 
@@ -388,9 +389,15 @@ static void prune(struct seat_lock *s, struct seat_prune *k)
 	act(fake_of(s), FAKE_PRUNE, &k->call, do_prune);
 }
 
-static uint32_t life(const struct seat_lock *s)
+static struct tk_err do_birth(struct fake_seat_lock *f, struct port_call *c)
 {
-	return fake_of((struct seat_lock *)(uintptr_t)s)->life;
+	container_of(c, struct seat_birth, call)->birth = f->birth;
+	return TK_NONE;
+}
+
+static void birth(struct seat_lock *s, struct seat_birth *k)
+{
+	act(fake_of(s), FAKE_SEAT_BIRTH, &k->call, do_birth);
 }
 
 /* --- outside --- */
@@ -402,11 +409,11 @@ void fake_seat_lock_init(struct fake_seat_lock *f, struct loop *l)
 			.claim = claim,
 			.release = release,
 			.holds = holds,
+			.birth = birth,
 			.apply = apply,
 			.read = read_all,
-			.prune = prune,
-			.life = life},
-		.life = 1,
+			.prune = prune},
+		.birth = 1,
 		.now_ms = 1700000000000,
 	};
 	fake_desk_init(&f->desk, l);
@@ -443,7 +450,7 @@ int64_t fake_seat_lock_left_ms(struct fake_seat_lock *f, int64_t schedule, const
 void fake_seat_lock_lose(struct fake_seat_lock *f)
 {
 	f->lock_count = f->state_count = f->loaded_count = 0;
-	f->life++;
+	f->birth++;
 }
 
 void fake_seat_lock_load(struct fake_seat_lock *f, int64_t schedule)

@@ -15,6 +15,7 @@ enum fake_seat_call {
 	FAKE_CLAIM,
 	FAKE_RELEASE,
 	FAKE_HOLDS,
+	FAKE_SEAT_BIRTH,
 	FAKE_APPLY,
 	FAKE_READ,
 	FAKE_PRUNE,
@@ -39,8 +40,8 @@ struct fake_seat_lock {
 	int64_t now_ms;
 	struct fake_fault fault[FAKE_SEAT_CALLS];
 	unsigned calls[FAKE_SEAT_CALLS]; /* how many there were */
-	uint32_t life;
-	int64_t admitted; /* the number of the place that passes a gate; 0: none */
+	int64_t birth;					 /* of every schedule's copy */
+	int64_t admitted;				 /* the number of the place that passes a gate; 0: none */
 
 	struct fake_lock *locks;
 	unsigned lock_count;
@@ -58,7 +59,7 @@ void fake_seat_lock_set(struct fake_seat_lock *f, int64_t schedule, const struct
 	int64_t ttl_ms); /* 0: without an end */
 /* As PTTL: -1 no end, -2 no key. */
 int64_t fake_seat_lock_left_ms(struct fake_seat_lock *f, int64_t schedule, const struct seat_no *seat);
-void fake_seat_lock_lose(struct fake_seat_lock *f);					  /* FLUSHALL, and another life */
+void fake_seat_lock_lose(struct fake_seat_lock *f);					  /* FLUSHALL */
 void fake_seat_lock_load(struct fake_seat_lock *f, int64_t schedule); /* as if a load had finished */
 
 #endif

@@ -515,11 +515,10 @@ static void redis_away_stops_no_batch_and_the_copy_is_mended_later(void **state)
 	assert_int_equal(s->lost[0], SHOW);
 	assert_null(copy_of(s, &e));
 	/* As long as it is away, the database is not asked. */
-	uint32_t life = s->seats.life;
-	s->seats.life = 0;
+	s->seats.fault[FAKE_SEAT_BIRTH] = (struct fake_fault){.countdown = 1, .times = 1000, .err = AWAY};
 	for (int64_t end = loop_now_us() / 1000 + 3 * COPIES_PAUSE_MS; loop_now_us() / 1000 < end;) loop_turn(s->loop, 20);
 	assert_int_equal(s->catalogue.calls[FAKE_CLAIMS], 0);
-	s->seats.life = life;
+	s->seats.fault[FAKE_SEAT_BIRTH].countdown = 0;
 	/* The first mending finds it away still. */
 	s->catalogue.fault[FAKE_CLAIMS] = (struct fake_fault){.countdown = 1, .err = AWAY};
 	fake_catalogue_claim(&s->catalogue, SHOW, 1, CLAIM_SOLD, e.user, 1);

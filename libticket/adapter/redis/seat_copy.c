@@ -3,6 +3,7 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "adapter/redis/pieces.h"
 #include "adapter/redis/seat_keys.h"
@@ -10,6 +11,32 @@
 
 /* Seats a script; Redis serves nobody else meanwhile (a few hundred µs). */
 enum { APPLY_SEATS = 200, READ_SEATS = 500 };
+
+/* --- a load --- */
+
+static void bind_birth(struct redis_args *a, struct port_call *c)
+{
+	uint64_t random;
+	if (getrandom(&random, sizeof random, 0) != sizeof random) abort();
+	key_state(a, container_of(c, struct seat_birth, call)->schedule);
+	redis_arg_run(a);
+	redis_arg_int(a, (int64_t)(random >> 11 | 1)); /* exact in Lua */
+}
+
+static void birth_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
+{
+	struct seat_birth *k = container_of(c, struct seat_birth, call);
+	if (!tk_failed(err)) k->birth = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
+	if (!tk_failed(err) && k->birth <= 0) err = TK_ERR(TK_INTERNAL, "a script's reply is not as agreed");
+	port_answer(c, err);
+}
+
+void seat_copy_birth(struct redis *r, struct seat_birth *k)
+{
+	static const struct redis_op OP = {
+		.script = SCRIPT_SEAT_BIRTH, .keys = 1, .bind = bind_birth, .replied = birth_replied};
+	redis_call(r, &OP, &k->call);
+}
 
 /* --- apply --- */
 
@@ -82,23 +109,25 @@ static void apply_answer(struct apply_job *job, struct tk_err err)
 
 static void bind_finish(struct redis_args *a, struct port_call *c)
 {
-	key_state(a, container_of(c, struct apply_job, finish)->in->load_schedule);
-	redis_arg(a, "#run", 4);
+	const struct seat_apply *in = container_of(c, struct apply_job, finish)->in;
+	key_state(a, in->load_schedule);
 	redis_arg_run(a);
+	redis_arg_int(a, in->load_birth);
 }
 
 static void finished(struct port_call *c, struct tk_err err, const redisReply *reply)
 {
-	(void)reply;
+	if (!tk_failed(err) && (reply->type != REDIS_REPLY_INTEGER || reply->integer != 1))
+		err = TK_ERR(TK_UNAVAILABLE, "Redis has lost the copy since its load began");
 	apply_answer(container_of(c, struct apply_job, finish), err);
 }
 
-/* The mark goes to the life that all pieces went to: were the connection lost between them, one would have failed. */
 static void all_applied(struct redis_pieces *p, struct tk_err err)
 {
-	static const struct redis_op FINISH = {.command = "HSET", .bind = bind_finish, .replied = finished};
+	static const struct redis_op FINISH = {
+		.script = SCRIPT_SEAT_LOADED, .keys = 1, .bind = bind_finish, .replied = finished};
 	struct apply_job *job = apply_job_of(p);
-	if (tk_failed(err) || !job->in->finish_load) apply_answer(job, err);
+	if (tk_failed(err) || !job->in->load_birth) apply_answer(job, err);
 	else redis_call(p->redis, &FINISH, &job->finish);
 }
 
@@ -106,10 +135,6 @@ void seat_copy_apply(struct redis *r, struct seat_apply *k)
 {
 	static const struct redis_op OP = {
 		.script = SCRIPT_SEAT_APPLY, .keys = 3, .bind = bind_apply, .replied = piece_applied};
-	if (k->finish_load && k->load_life && k->load_life != redis_life(r)) {
-		port_answer(&k->call, TK_ERR(TK_UNAVAILABLE, "Redis has restarted since the load began"));
-		return;
-	}
 	struct apply_job *job = calloc(1, sizeof *job + k->count * sizeof job->order[0]);
 	if (!job) abort();
 	job->in = k;

@@ -7,6 +7,7 @@
 
 struct redis;
 
+void seat_copy_birth(struct redis *r, struct seat_birth *k);
 void seat_copy_apply(struct redis *r, struct seat_apply *k);
 void seat_copy_read(struct redis *r, struct seat_read *k);
 

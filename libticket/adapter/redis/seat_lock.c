@@ -385,6 +385,10 @@ static void prune(struct seat_lock *s, struct seat_prune *k)
 
 /* --- the copy --- */
 
+static void birth(struct seat_lock *s, struct seat_birth *k)
+{
+	seat_copy_birth(redis_of(s), k);
+}
 static void apply(struct seat_lock *s, struct seat_apply *k)
 {
 	seat_copy_apply(redis_of(s), k);
@@ -394,13 +398,6 @@ static void read_all(struct seat_lock *s, struct seat_read *k)
 	seat_copy_read(redis_of(s), k);
 }
 
-static uint32_t life(const struct seat_lock *s)
-{
-	const struct redis_seat_lock *self =
-		(const struct redis_seat_lock *)(const void *)((const char *)s - offsetof(struct redis_seat_lock, port));
-	return redis_life(self->redis);
-}
-
 void redis_seat_lock_init(struct redis_seat_lock *s, struct redis *r)
 {
 	*s = (struct redis_seat_lock){
@@ -408,10 +405,10 @@ void redis_seat_lock_init(struct redis_seat_lock *s, struct redis *r)
 			.claim = claim,
 			.release = release,
 			.holds = holds,
+			.birth = birth,
 			.apply = apply,
 			.read = read_all,
-			.prune = prune,
-			.life = life},
+			.prune = prune},
 		.redis = r,
 	};
 }
