@@ -1,6 +1,6 @@
 -- Rejects, and gives the money back: a FAILED order ($7, LATE_PAYMENT), or a READY one whose seat is live for someone
 -- else ($10, SEAT_TAKEN). Only where the facts that were read still hold; an event without a row in the result was left
--- alone. Locks as in confirm_settle, wallets last. Many may lose to one winner: the ORDER BY of `able` keeps its row from
+-- alone. Locks and plans as in confirm_settle, wallets last. Many may lose to one winner: the ORDER BY of `able` keeps its row from
 -- being changed before all of them have locked it (who meets a row of its own making in FOR UPDATE gets none).
 --
 -- The kept payment ($9) is REFUNDED; money that came without one is recorded and REFUNDED at once. One refund a payment.
@@ -24,24 +24,29 @@ WITH event AS (
 ), funded AS MATERIALIZED (
     SELECT e.*, p.status AS kept_status, p.method AS kept_method, COALESCE(p.amount, e.amount) AS money
     FROM (SELECT * FROM doomed ORDER BY order_no) e LEFT JOIN LATERAL (
-        SELECT p.status, p.method, p.amount FROM payment p WHERE p.id = e.kept_id AND p.status <> 'FAILED' FOR UPDATE) p ON true
+        SELECT p.status, p.method, p.amount FROM payment p
+        WHERE p.id = e.kept_id AND CASE WHEN p.status <> 'FAILED' THEN true END
+        FOR UPDATE) p ON true
     WHERE e.kept_id IS NULL OR p.status IS NOT NULL
 ), able AS MATERIALIZED (
     SELECT e.* FROM (SELECT * FROM funded ORDER BY winner_id) e LEFT JOIN LATERAL (
         SELECT r.id FROM reservation r
-        WHERE r.id = e.winner_id AND r.active = 1
-            AND CASE WHEN r.user_id = e.user_id THEN r.status = 'CONFIRMED' AND r.order_no <> e.order_no
+        WHERE r.id = e.winner_id
+            AND CASE WHEN r.active IS NULL THEN NULL
+                     WHEN r.user_id = e.user_id THEN r.status = 'CONFIRMED' AND r.order_no <> e.order_no
                      ELSE r.status = 'CONFIRMED' OR r.expires_at IS NULL OR r.expires_at > now() END
         FOR UPDATE) r ON true
     WHERE e.late OR r.id IS NOT NULL
     ORDER BY place
 ), won AS (
-    UPDATE reservation r SET rev = nextval('seat_rev') FROM able a WHERE r.id = a.winner_id AND NOT a.late
+    UPDATE reservation r SET rev = nextval('seat_rev')
+    WHERE r.id = ANY (ARRAY (SELECT winner_id FROM able WHERE NOT late))
     RETURNING r.id, r.rev, r.user_id, r.status
 ), cancelled AS (
     UPDATE payment_order o SET status = 'CANCELLED', updated_at = now(),
-        fail_reason = CASE WHEN a.late THEN 'LATE_PAYMENT' ELSE 'SEAT_TAKEN' END
-    FROM able a WHERE o.order_no = a.order_no
+        fail_reason = (SELECT CASE WHEN a.late THEN 'LATE_PAYMENT' ELSE 'SEAT_TAKEN' END
+                       FROM able a WHERE a.order_no = o.order_no)
+    WHERE o.order_no = ANY (ARRAY (SELECT order_no FROM able))
 ), owed AS MATERIALIZED (
     SELECT *, COALESCE(kept_id, payment_id) AS refunded_id FROM able
     WHERE kept_id IS NULL OR kept_status IN ('PENDING', 'APPROVED')
@@ -50,8 +55,9 @@ WITH event AS (
     SELECT payment_id, order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'REFUNDED', event_id
     FROM owed WHERE kept_id IS NULL
 ), given_back AS (
-    UPDATE payment p SET status = 'REFUNDED', event_id = COALESCE(p.event_id, w.event_id), updated_at = now()
-    FROM owed w WHERE p.id = w.kept_id
+    UPDATE payment p SET status = 'REFUNDED', updated_at = now(),
+        event_id = COALESCE(p.event_id, (SELECT w.event_id FROM owed w WHERE w.kept_id = p.id))
+    WHERE p.id = ANY (ARRAY (SELECT kept_id FROM owed))
 ), refunded AS (
     INSERT INTO refund (id, payment_id, order_no, user_id, amount, reason, status)
     SELECT refund_id, refunded_id, order_no, user_id, money, CASE WHEN late THEN 'LATE_PAYMENT' ELSE 'SEAT_TAKEN' END, 'DONE'

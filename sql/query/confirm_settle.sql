@@ -4,6 +4,9 @@
 -- Everything is locked before anything is written, orders first, each kind in one order: each ORDER BY also keeps what
 -- follows from starting before the step above has ended. What follows the locks can't fail but for the unique
 -- constraints; a violation undoes the statement, is repeated singly and looked at again.
+--
+-- A plan made while the tables are empty must stay good: rows are found by one key and judged by a CASE, which no index
+-- can answer, and written by arrays of their keys instead of joins.
 WITH event AS (
     SELECT DISTINCT ON (order_no) *
     FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::uuid[], $8::uuid[],
@@ -21,13 +24,16 @@ WITH event AS (
         FOR UPDATE) o
 ), funded AS MATERIALIZED (
     SELECT e.* FROM (SELECT * FROM ready ORDER BY order_no) e LEFT JOIN LATERAL (
-        SELECT p.id FROM payment p WHERE p.id = e.kept_id AND p.status IN ('PENDING', 'APPROVED') FOR UPDATE) p ON true
+        SELECT p.id FROM payment p
+        WHERE p.id = e.kept_id AND CASE WHEN p.status IN ('PENDING', 'APPROVED') THEN true END
+        FOR UPDATE) p ON true
     WHERE e.kept_id IS NULL OR p.id IS NOT NULL
 ), able AS MATERIALIZED (
     SELECT e.*, r.own FROM (SELECT * FROM funded ORDER BY live_id) e LEFT JOIN LATERAL (
         SELECT r.user_id = e.user_id AS own FROM reservation r
-        WHERE r.id = e.live_id AND r.active = 1
-            AND CASE WHEN r.user_id = e.user_id
+        WHERE r.id = e.live_id
+            AND CASE WHEN r.active IS NULL THEN NULL
+                     WHEN r.user_id = e.user_id
                      THEN r.status = 'HELD' OR r.order_no IS NULL OR r.order_no = e.order_no
                      ELSE r.status = 'HELD' AND r.expires_at <= now() END
         FOR UPDATE) r ON true
@@ -39,12 +45,13 @@ WITH event AS (
     ORDER BY place
 ), outlived AS (
     UPDATE reservation r SET status = 'EXPIRED', active = NULL, rev = nextval('seat_rev'), updated_at = now()
-    FROM able a WHERE r.id = a.live_id AND NOT a.own
+    WHERE r.id = ANY (ARRAY (SELECT live_id FROM able WHERE NOT own))
     RETURNING r.id
 ), held AS (
-    UPDATE reservation r SET status = 'CONFIRMED', order_no = a.order_no, expires_at = NULL, rev = nextval('seat_rev'), updated_at = now()
-    FROM able a WHERE r.id = a.live_id AND a.own
-    RETURNING a.place, r.id, r.rev
+    UPDATE reservation r SET status = 'CONFIRMED', expires_at = NULL, rev = nextval('seat_rev'), updated_at = now(),
+        order_no = (SELECT a.order_no FROM able a WHERE a.live_id = r.id ORDER BY a.place LIMIT 1)
+    WHERE r.id = ANY (ARRAY (SELECT live_id FROM able WHERE own))
+    RETURNING r.id, r.order_no, r.rev
 ), made AS (
     -- Reads `outlived`, or it would go before that: the seat would be nobody's.
     INSERT INTO reservation AS r (id, user_id, schedule_id, seat_no, status, active, order_no)
@@ -53,15 +60,17 @@ WITH event AS (
     ORDER BY schedule_id, seat_no COLLATE "C"
     RETURNING r.id, r.rev
 ), won AS MATERIALIZED (
-    SELECT a.*, h.id, h.rev FROM able a JOIN held h ON h.place = a.place
+    SELECT a.*, h.id, h.rev FROM able a JOIN held h ON h.id = a.live_id AND h.order_no = a.order_no
     UNION ALL
     SELECT a.*, m.id, m.rev FROM able a JOIN made m ON m.id = a.reservation_id
 ), paid AS (
-    UPDATE payment_order o SET status = 'PAID', reservation_id = w.id, updated_at = now()
-    FROM won w WHERE o.order_no = w.order_no
+    UPDATE payment_order o SET status = 'PAID', updated_at = now(),
+        reservation_id = (SELECT w.id FROM won w WHERE w.order_no = o.order_no)
+    WHERE o.order_no = ANY (ARRAY (SELECT order_no FROM won))
 ), approved AS (
-    UPDATE payment p SET status = 'APPROVED', event_id = COALESCE(p.event_id, w.event_id), updated_at = now()
-    FROM won w WHERE p.id = w.kept_id AND p.status = 'PENDING'
+    UPDATE payment p SET status = 'APPROVED', updated_at = now(),
+        event_id = COALESCE(p.event_id, (SELECT w.event_id FROM won w WHERE w.kept_id = p.id))
+    WHERE p.id = ANY (ARRAY (SELECT kept_id FROM won)) AND CASE WHEN p.status = 'PENDING' THEN true END
 ), charged AS (
     INSERT INTO payment (id, order_no, user_id, schedule_id, seat_no, amount, method, status, event_id)
     SELECT payment_id, order_no, user_id, schedule_id, seat_no, amount, 'CARD', 'APPROVED', event_id

@@ -229,6 +229,58 @@ static void ask_facts(int n)
 	assert_true(l.facts.order_found == (n != 0));
 }
 
+/* An order of its own, READY, whose seat nobody has, or has been given up, or somebody else has. */
+static struct payment_completed undecided(int n, const char *seat_of)
+{
+	struct payment_completed e = no_event();
+	char text[UUID_TEXT];
+	uuid_text(text, &e.order_no);
+	e.user = 9000000 + n;
+	e.seat = seat(seat_of ? 0 : 300000 + n);
+	if (seat_of) {
+		char no[SEAT_NO_MAX + 1];
+		pg_db_text(&db, no, sizeof no, "SELECT seat_no FROM reservation WHERE %s", seat_of);
+		assert_true(seat_no_parse(no, strlen(no), &e.seat));
+	}
+	pg_db_do(&db,
+		"INSERT INTO payment_order (order_no, user_id, schedule_id, seat_no, amount) VALUES ('%s', %d, 50, '%.*s', 1)",
+		text, 9000000 + n, (int)e.seat.len, e.seat.s);
+	return e;
+}
+
+static void settle(struct payment_completed e, enum confirmation verdict, bool done)
+{
+	struct reservation_look look = {.event = &e};
+	struct asker a;
+	asker_init(&a, &look.call);
+	reservations.port.look(&reservations.port, &look);
+	answered(&a);
+	struct reservation_settle s = {.event = &e,
+		.seen = &look,
+		.verdict = verdict,
+		.reservation_id = uuid_v7(when_now_ms(), 50),
+		.payment_id = uuid_v7(when_now_ms(), 0),
+		.refund_id = uuid_v7(when_now_ms(), 0)};
+	asker_init(&a, &s.call);
+	reservations.port.settle(&reservations.port, &s);
+	answered(&a);
+	assert_true(s.done == done);
+}
+
+static void ask_settle(int n)
+{
+	if (n) settle(undecided(n, NULL), CONFIRMATION_CONFIRM, true);
+	else settle(no_event(), CONFIRMATION_CONFIRM, false);
+}
+
+static void ask_reject(int n)
+{
+	char winner[40];
+	snprintf(winner, sizeof winner, "user_id = %d", 7000000 + n);
+	if (n) settle(undecided(n, winner), CONFIRMATION_SEAT_TAKEN, true);
+	else settle(no_event(), CONFIRMATION_SEAT_TAKEN, false);
+}
+
 static void fill(void)
 {
 	pg_db_do(&db, "INSERT INTO concert (title) VALUES ('one')");
@@ -304,6 +356,8 @@ static const struct {
 	{"schedule", ask_schedule, 60},
 	{"confirm", ask_confirm, 40},
 	{"facts", ask_facts, 40},
+	{"settle", ask_settle, 120},
+	{"reject", ask_reject, 120},
 };
 
 static void no_call_reads_a_whole_table(void **state)
@@ -342,6 +396,8 @@ int main(void)
 	ask_no_approve();
 	ask_confirm(0);
 	ask_facts(0);
+	ask_settle(0);
+	ask_reject(0);
 	fill();
 	int failed = cmocka_run_group_tests_name("pg_plans", tests, NULL, NULL);
 	pg_world_close(&world);
