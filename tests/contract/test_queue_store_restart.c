@@ -12,42 +12,31 @@
 #include "runtime/loop.h"
 #include "runtime/when.h"
 #include "support/asker.h"
-#include "support/redis_server.h"
+#include "support/redis_world.h"
 
 enum { DAEMON = 1 };
 
 struct rig {
 	struct queue_world world;
-	struct redis_server server;
-	struct loop *loop;
-	struct redis *redis;
+	struct redis_world redis;
 	struct redis_queue_store store;
 };
 
 static void turn(struct queue_world *w)
 {
-	loop_turn(container_of(w, struct rig, world)->loop, 10);
-}
-
-static void await_ready(struct rig *r)
-{
-	for (int i = 0; i < 500 && !redis_ready(r->redis); i++) loop_turn(r->loop, 10);
-	assert_true(redis_ready(r->redis));
+	loop_turn(container_of(w, struct rig, world)->redis.loop, 10);
 }
 
 static int setup_with(void **state, const char *const *args)
 {
 	struct rig *r = calloc(1, sizeof *r);
 	*state = r;
-	r->loop = loop_create();
-	if (!redis_server_start(&r->server, args)) return 0;
-	r->redis = redis_create(r->loop, &(struct redis_settings){.url = r->server.url, .timeout_ms = 5000}, NULL);
-	redis_queue_store_init(&r->store, r->redis);
+	redis_world_own(&r->redis, args);
+	redis_queue_store_init(&r->store, r->redis.redis);
 	r->world = (struct queue_world){.store = &r->store.port,
 		.schedule = 42,
 		.turn = turn,
 		.rules = {.opens_at_ms = TIME_NONE, .active_ttl_ms = 120000, .claim_ttl_ms = 30000, .grace_ms = 300000}};
-	await_ready(r);
 	return 0;
 }
 
@@ -65,9 +54,7 @@ static int setup_durable(void **state)
 static int teardown(void **state)
 {
 	struct rig *r = *state;
-	redis_destroy(r->redis);
-	loop_destroy(r->loop);
-	redis_server_finish(&r->server);
+	redis_world_close(&r->redis);
 	free(r);
 	return 0;
 }
@@ -75,16 +62,8 @@ static int teardown(void **state)
 static struct rig *rig(void **state)
 {
 	struct rig *r = *state;
-	if (r->server.pid == 0) skip();
+	if (!r->redis.redis) skip();
 	return r;
-}
-
-static void restart(struct rig *r)
-{
-	redis_server_kill(&r->server);
-	for (int i = 0; i < 500 && redis_ready(r->redis); i++) loop_turn(r->loop, 10);
-	redis_server_restart(&r->server);
-	await_ready(r);
 }
 
 static void assert_waiting(struct queue_world *w, int64_t user, int64_t number, int64_t rank)
@@ -101,14 +80,14 @@ static void the_line_is_the_contracts(void **state)
 	char text[64];
 	room_revive(&r->world, 0, 0);
 	for (int64_t user = 5; user < 8; user++) room_enter(&r->world, user);
-	assert_true(redis_server_text(&r->server, text, sizeof text, "TYPE", "queue:{42}", NULL));
+	assert_true(redis_server_text(&r->redis.server, text, sizeof text, "TYPE", "queue:{42}", NULL));
 	assert_string_equal(text, "zset");
-	assert_int_equal(redis_server_do(&r->server, "ZCARD", "queue:{42}", NULL), 3);
-	assert_int_equal(redis_server_do(&r->server, "ZRANK", "queue:{42}", "7", NULL), 2);
+	assert_int_equal(redis_server_do(&r->redis.server, "ZCARD", "queue:{42}", NULL), 3);
+	assert_int_equal(redis_server_do(&r->redis.server, "ZRANK", "queue:{42}", "7", NULL), 2);
 	room_tick(&r->world, 1);
-	assert_int_equal(redis_server_do(&r->server, "ZRANK", "queue:{42}", "7", NULL), 1);
-	assert_int_equal(redis_server_do(&r->server, "ZRANK", "queue:active:{42}", "5", NULL), 0);
-	assert_int_equal(redis_server_do(&r->server, "STRLEN", "queue:heard:{42}:0", NULL), 4 * 8);
+	assert_int_equal(redis_server_do(&r->redis.server, "ZRANK", "queue:{42}", "7", NULL), 1);
+	assert_int_equal(redis_server_do(&r->redis.server, "ZRANK", "queue:active:{42}", "5", NULL), 0);
+	assert_int_equal(redis_server_do(&r->redis.server, "STRLEN", "queue:heard:{42}:0", NULL), 4 * 8);
 }
 
 /* One script judges the place and takes the seat, where both share this Redis. */
@@ -129,14 +108,14 @@ static void start_gated(struct rig *r, struct gated *g, int64_t user, int64_t nu
 							.count = 1,
 							.gate = {.number = number, .active_ttl_ms = r->world.rules.active_ttl_ms}}};
 	assert_true(seat_no_parse(seat, strlen(seat), &g->seat));
-	redis_seat_lock_init(&g->lock, r->redis);
+	redis_seat_lock_init(&g->lock, r->redis.redis);
 	asker_init(&g->asker, &g->hold.call);
 	g->lock.port.hold(&g->lock.port, &g->hold);
 }
 
 static void await_well(struct rig *r, struct asker *a)
 {
-	assert_true(asker_wait(a, r->loop));
+	assert_true(asker_wait(a, r->redis.loop));
 	assert_false(tk_failed(a->err));
 }
 
@@ -158,7 +137,7 @@ static void load_seats(struct rig *r)
 	struct redis_seat_lock lock;
 	struct seat_birth birth = {.schedule = 42};
 	struct asker a;
-	redis_seat_lock_init(&lock, r->redis);
+	redis_seat_lock_init(&lock, r->redis.redis);
 	asker_init(&a, &birth.call);
 	lock.port.birth(&lock.port, &birth);
 	await_well(r, &a);
@@ -179,7 +158,7 @@ static void a_hold_passes_the_gate_with_an_admitted_place_only(void **state)
 	assert_int_equal(gated_hold(r, 3, 3), HOLD_NO_ENTRY);
 	assert_int_equal(gated_hold(r, 1, 2), HOLD_NO_ENTRY);
 	assert_int_equal(gated_hold(r, 1, 1), HOLD_NOT_LOADED); /* through the gate, and that counts as claimed */
-	for (int i = 0; i < 35; i++) loop_turn(r->loop, 10);
+	for (int i = 0; i < 35; i++) loop_turn(r->redis.loop, 10);
 	assert_int_equal(gated_hold(r, 2, 2), HOLD_NO_ENTRY); /* not claimed in time */
 	assert_int_equal(room_tick(&r->world, 2).active, 2);
 	assert_int_equal(gated_hold(r, 1, 1), HOLD_NOT_LOADED);
@@ -210,9 +189,9 @@ static void the_gate_judges_each_of_those_that_come_at_once(void **state)
 	room_tick(&r->world, 2);
 	for (int i = 0; i < ALL; i++) start_gated(r, &g[i], ASKED[i].user, ASKED[i].number, ASKED[i].seat);
 	for (int i = 0; i < ALL; i++) assert_int_equal(await_gated(r, &g[i]), ASKED[i].verdict);
-	assert_true(redis_server_text(&r->server, text, sizeof text, "HGET", "queue:place:{42}", "2", NULL));
+	assert_true(redis_server_text(&r->redis.server, text, sizeof text, "HGET", "queue:place:{42}", "2", NULL));
 	assert_string_equal(text, "2:1"); /* claimed */
-	assert_int_equal(redis_server_do(&r->server, "EXISTS", "seat:lock:{42}:A-4", NULL), 0);
+	assert_int_equal(redis_server_do(&r->redis.server, "EXISTS", "seat:lock:{42}:A-4", NULL), 0);
 }
 
 static void flushall_in_mid_queue_loses_nobodys_place(void **state)
@@ -223,7 +202,7 @@ static void flushall_in_mid_queue_loses_nobodys_place(void **state)
 	room_revive(w, 0, 0);
 	for (int64_t user = 1; user <= USERS; user++) room_enter(w, user);
 	room_tick(w, 10);
-	redis_server_do(&r->server, "FLUSHALL", NULL);
+	redis_server_do(&r->redis.server, "FLUSHALL", NULL);
 	assert_int_equal(room_verdict(w, 50), QUEUE_NEW_LIFE);
 	room_revive(w, 1, 0);
 	assert_int_equal(room_enter(w, 900).number, QUEUE_EPOCH_NUMBERS + 1);
@@ -245,7 +224,7 @@ static void a_killed_redis_with_a_log_forgets_nothing(void **state)
 	room_tick(w, 3);
 	room_status(w, 1);
 	room_leave(w, 7);
-	restart(r);
+	redis_world_restart(&r->redis);
 	assert_int_equal(room_verdict(w, 5), QUEUE_NEW_LIFE);
 	room_revive(w, 1, 0);
 	assert_int_equal(room_status(w, 1).status, QUEUE_ACTIVE);
@@ -264,11 +243,11 @@ static void an_old_snapshot_is_known_for_what_it_is(void **state)
 	room_revive(w, 0, 0);
 	for (int64_t user = 1; user <= 10; user++) room_enter(w, user);
 	room_tick(w, 2);
-	assert_true(redis_server_do(&r->server, "SAVE", NULL) >= 0);
+	assert_true(redis_server_do(&r->redis.server, "SAVE", NULL) >= 0);
 	for (int64_t user = 11; user <= 20; user++) room_enter(w, user);
 	room_tick(w, 5); /* 3, 4, 5: forgotten again */
-	restart(r);
-	assert_int_equal(redis_server_do(&r->server, "ZCARD", "queue:{42}", NULL), 8);
+	redis_world_restart(&r->redis);
+	assert_int_equal(redis_server_do(&r->redis.server, "ZCARD", "queue:{42}", NULL), 8);
 	assert_int_equal(room_verdict(w, 15), QUEUE_NEW_LIFE);
 	room_revive(w, 1, 20);
 	assert_int_equal(room_status(w, 1).status, QUEUE_ACTIVE);
@@ -288,7 +267,7 @@ static void a_killed_redis_is_unavailable(void **state)
 	struct rig *r = rig(state);
 	struct queue_place_call k = {.schedule = 42, .user = 1, .rules = r->world.rules};
 	room_revive(&r->world, 0, 0);
-	redis_server_kill(&r->server);
+	redis_server_kill(&r->redis.server);
 	assert_int_equal(room_call(&r->world, CALL_ENTER, &k.call).kind, TK_UNAVAILABLE);
 }
 
@@ -297,7 +276,7 @@ static void a_killed_redis_is_unavailable(void **state)
 /* All commands, those of scripts too; the one that asks is not counted yet. */
 static long long commands(struct rig *r)
 {
-	return redis_server_do(&r->server, "EVAL",
+	return redis_server_do(&r->redis.server, "EVAL",
 		"local n = 0 for calls in string.gmatch(redis.call('INFO', 'commandstats'), 'calls=(%d+)') do n = n + calls "
 		"end "
 		"return n",
@@ -309,7 +288,7 @@ static long long commands_of_rounds(struct rig *r, int rounds)
 	long long before = commands(r);
 	for (int i = 0; i < rounds; i++) {
 		assert_true(room_tick(&r->world, 10000).admitted > 0);
-		for (int wait = 0; wait < 2; wait++) loop_turn(r->loop, 10);
+		for (int wait = 0; wait < 2; wait++) loop_turn(r->redis.loop, 10);
 	}
 	return commands(r) - before;
 }
@@ -354,7 +333,7 @@ static void enter_early(struct rig *r)
 {
 	r->world.rules.opens_at_ms = INT64_MAX;
 	assert_int_equal(room_enter(&r->world, 1).status, QUEUE_PRE);
-	redis_server_do(&r->server, "EVAL",
+	redis_server_do(&r->redis.server, "EVAL",
 		"for i = 2, 100000 do redis.call('SADD', KEYS[1], "
 		"string.format('%.0f', 9007199254740991 - i * 7)) end",
 		"1", "queue:pre:{42}", NULL);
@@ -377,7 +356,7 @@ static long long slower_than(struct rig *r, const char *us)
 {
 	const char *count = "local n = 0 for _, e in ipairs(redis.call('SLOWLOG', 'GET', 10000)) do "
 						"if e[4][1] ~= 'EVAL' and e[3] > ARGV[1] + 0 then n = n + 1 end end return n";
-	return redis_server_do(&r->server, "EVAL", count, "0", us, NULL);
+	return redis_server_do(&r->redis.server, "EVAL", count, "0", us, NULL);
 }
 
 static void a_hundred_thousand_are_numbered_in_pieces(void **state)
@@ -388,8 +367,8 @@ static void a_hundred_thousand_are_numbered_in_pieces(void **state)
 	room_revive(w, 0, 0);
 	enter_early(r);
 	w->rules.opens_at_ms = 1; /* long ago */
-	redis_server_do(&r->server, "CONFIG", "SET", "slowlog-log-slower-than", "500", NULL);
-	redis_server_do(&r->server, "CONFIG", "SET", "slowlog-max-len", "10000", NULL);
+	redis_server_do(&r->redis.server, "CONFIG", "SET", "slowlog-log-slower-than", "500", NULL);
+	redis_server_do(&r->redis.server, "CONFIG", "SET", "slowlog-max-len", "10000", NULL);
 	int64_t began = loop_now_us();
 	struct queue_tick t = room_tick(w, 1000);
 	assert_true(t.draw_due);
