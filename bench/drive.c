@@ -25,7 +25,7 @@ struct watched {
 struct drive {
 	struct plan_settings plan;
 	struct load_settings load;
-	char headers[2048], host[80];
+	char headers[2048];
 	const char *out;
 	bool linger;
 	struct watched watched[WATCHED_MAX];
@@ -74,16 +74,6 @@ static void watch(struct drive *d, char *arg)
 	d->watched[d->watched_count++] = (struct watched){.name = arg, .pid = atoi(pid)};
 }
 
-static void target(struct drive *d, const char *arg)
-{
-	const char *colon = arg ? strrchr(arg, ':') : NULL;
-	if (!colon || (size_t)(colon - arg) >= sizeof d->host) wrong("HOST:PORT is missing");
-	snprintf(d->host, sizeof d->host, "%.*s", (int)(colon - arg), arg);
-	d->load.host = d->host;
-	d->load.port = (uint16_t)atoi(colon + 1);
-	d->plan.host = arg;
-}
-
 static void option(struct drive *d, int c)
 {
 	switch (c) {
@@ -116,7 +106,8 @@ static void read_options(struct drive *d, int argc, char **argv)
 
 	*d = (struct drive){.plan = {.method = "GET", .path = "/"}, .load = {.connections = 128, .seconds = -1}};
 	while ((c = getopt(argc, argv, "c:d:n:w:r:m:p:b:f:aH:x:o:P:lh")) != -1) option(d, c);
-	target(d, argv[optind]);
+	d->load.target = target_parse(argv[optind]);
+	d->plan.host = argv[optind];
 	if (d->load.seconds < 0) d->load.seconds = d->plan.file && !d->plan.again ? 0 : SECONDS;
 	if (!d->load.connections) wrong("-c: at least one connection");
 	if (!d->load.field != !d->out) wrong("-x and -o go together");

@@ -7,7 +7,6 @@
  *     leave USER    that user gives the place back; how long until every stream was told of another position
  *     wait SECONDS  reads on for so long; how many events came
  * and ends with its input. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "load/spread.h"
+#include "load/target.h"
 #include "runtime/loop.h"
 
 enum { EVENTS = 512, OPENING = 64, PATIENCE_US = 20000000, TOLD_US = 10000000 };
@@ -199,17 +199,12 @@ static void obey_all(struct listen *l)
 static void read_arguments(struct listen *l, int argc, char **argv)
 {
 	int c;
-	char *colon;
 
-	*l = (struct listen){.count = 10000, .address.sin_family = AF_INET};
+	*l = (struct listen){.count = 10000};
 	while ((c = getopt(argc, argv, "c:")) == 'c') l->count = (unsigned)atoi(optarg);
 	if (c != -1 || argc - optind != 3 || !l->count) die("[-c STREAMS] HOST:PORT SCHEDULE FIRST_USER");
 	l->host = argv[optind];
-	colon = strrchr(argv[optind], ':');
-	if (!colon) die("HOST:PORT is missing");
-	l->address.sin_port = htons((uint16_t)atoi(colon + 1));
-	*colon = '\0';
-	if (inet_pton(AF_INET, argv[optind], &l->address.sin_addr) != 1) die("an IPv4 address, please");
+	l->address = target_parse(argv[optind]);
 	l->schedule = atoll(argv[optind + 1]);
 	l->first_user = atoll(argv[optind + 2]);
 }

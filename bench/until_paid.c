@@ -3,7 +3,6 @@
  *     bench_until_paid HOST:PORT < order numbers
  *
  * Asks every half millisecond, so the figure is that much too large. Prints one line of JSON. */
-#include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 
 #include "load/answer.h"
 #include "load/spread.h"
+#include "load/target.h"
 #include "runtime/loop.h"
 
 enum { ASK_EVERY_US = 500, PATIENCE_US = 10000000, BETWEEN_US = 3000 };
@@ -31,17 +31,12 @@ static void die(const char *what)
 	exit(2);
 }
 
-static void open_client(struct client *c, char *target)
+static void open_client(struct client *c, const char *target)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	char *colon = strrchr(target, ':');
+	struct sockaddr_in a = target_parse(target);
 	int on = 1;
 
 	c->host = target;
-	if (!colon) die("HOST:PORT is missing");
-	*colon = '\0';
-	if (inet_pton(AF_INET, target, &a.sin_addr) != 1) die("an IPv4 address, please");
-	a.sin_port = htons((uint16_t)atoi(colon + 1));
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&a, sizeof a) != 0) die("can't connect");
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

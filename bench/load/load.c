@@ -1,6 +1,5 @@
 #include "load/load.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -28,7 +27,6 @@ struct link {
 struct load {
 	struct load_settings settings;
 	struct load_result *result;
-	struct sockaddr_in address;
 	int epoll;
 	struct link *links, *idle;
 	unsigned busy;
@@ -65,7 +63,8 @@ static void connect_link(struct load *l, struct link *k)
 
 	k->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (k->fd < 0) die("socket");
-	for (int tries = 0; connect(k->fd, (struct sockaddr *)&l->address, sizeof l->address) != 0; tries++) {
+	const struct sockaddr_in *to = &l->settings.target;
+	for (int tries = 0; connect(k->fd, (const struct sockaddr *)to, sizeof *to) != 0; tries++) {
 		if (tries == 100) die("connect");
 		usleep(20000);
 	}
@@ -261,8 +260,6 @@ static struct load *create(const struct load_settings *s, struct load_result *re
 	if (!l || !(l->links = calloc(s->connections, sizeof *l->links))) die("memory");
 	l->settings = *s;
 	l->result = result;
-	l->address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(s->port)};
-	if (inet_pton(AF_INET, s->host, &l->address.sin_addr) != 1) die(s->host);
 	if (s->field) l->field_len = (size_t)snprintf(l->field, sizeof l->field, "\"%s\":\"", s->field);
 	if ((l->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0) die("epoll");
 	for (unsigned i = 0; i < s->connections; i++) connect_link(l, &l->links[i]);

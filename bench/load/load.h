@@ -11,12 +11,12 @@
 #include <stdio.h>
 
 #include "load/spread.h"
+#include "load/target.h"
 
 struct plan;
 
 struct load_settings {
-	const char *host;
-	uint16_t port;
+	struct sockaddr_in target;
 	struct plan *plan;
 	unsigned connections;
 	double seconds;	   /* measured; 0: until the plan or the count ends */
