@@ -843,6 +843,17 @@ static void changes_of_one_seat_may_come_together(void **state)
 	assert_int_equal(hold_with(w, BERT, 1, TTL, "B-2").verdict, HOLD_LIMIT);
 }
 
+static void seats_of_one_buyer_may_come_together(void **state)
+{
+	struct seat_world *w = on_sale(state);
+	change(w, "A-1", 1, CLAIM_PENDING, ANNA);
+	struct seat_change both[] = {
+		suite_change(w, "A-1", 2, CLAIM_SOLD, ANNA), suite_change(w, "A-2", 3, CLAIM_SOLD, ANNA)};
+	suite_apply(w, both, 2);
+	assert_int_equal(hold_with(w, ANNA, 2, TTL, "B-1").verdict, HOLD_LIMIT);
+	assert_int_equal(hold_with(w, ANNA, 3, TTL, "B-1").verdict, HOLD_PLACED);
+}
+
 static void a_sale_ends_whoevers_hold(void **state)
 {
 	struct seat_world *w = on_sale(state);
@@ -1063,6 +1074,7 @@ int seat_lock_suite(const char *name, CMFixtureFunction setup, CMFixtureFunction
 		cmocka_unit_test(users_whose_holds_have_ended_are_forgotten),
 		cmocka_unit_test(only_a_larger_revision_is_applied),
 		cmocka_unit_test(changes_of_one_seat_may_come_together),
+		cmocka_unit_test(seats_of_one_buyer_may_come_together),
 		cmocka_unit_test(a_sale_ends_whoevers_hold),
 		cmocka_unit_test(a_seat_that_changes_owner_counts_for_the_new_one),
 		cmocka_unit_test(a_pending_seat_keeps_its_hold),
