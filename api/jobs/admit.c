@@ -64,6 +64,7 @@ static void note_closed(struct rooms *r)
 	for (struct room *m = room_next(r, NULL); m; m = room_next(r, m)) {
 		if (m->open) continue;
 		m->mine = false;
+		room_forget_uses(m);
 		atomic_store_explicit(&m->waiting, 0, memory_order_relaxed);
 		atomic_store_explicit(&m->active, 0, memory_order_relaxed);
 	}
@@ -124,6 +125,7 @@ static void tick(struct flow *f)
 		.admit_per_s = m->setting.admit_per_s,
 		.paused = m->setting.paused || s->status == SCHEDULE_CLOSED,
 		.sold_out = m->sold_out,
+		.uses_end = m->uses_end,
 		.drawn = s->sale_opens_at_ms == TIME_NONE || m->drawn >= 0,
 		.rules = room_rules(rooms_of(a), s),
 	};
@@ -139,6 +141,14 @@ static void note_standing(struct admit *a, struct room *m)
 	if (t->admitted == 0) return;
 	metrics_add(a->job.b->ports.metrics, METRIC_QUEUE_ADMITTED, 0, t->admitted);
 	if (t->waited_ms >= 0) rooms_note_wait(rooms_of(a), t->waited_ms, t->admitted);
+}
+
+/* Known for the first time: how many seats are left is asked at once, so that the last one finds us ready. */
+static void note_uses(struct admit *a, struct room *m)
+{
+	if (a->tick.new_life) return;
+	if (m->uses < 0) job_kick(a->job.b->job[JOB_STEER]);
+	m->uses = a->tick.uses;
 }
 
 static void revive(struct admit *a)
@@ -171,6 +181,7 @@ static int ticked(struct flow *f)
 	if (tk_failed(f->err)) return FLOW_END;
 	if (!m) return next_room(a);
 	m->mine = a->tick.mine;
+	note_uses(a, m);
 	m->tick_due_ms = now_ms(a) + next_in_ms(&a->tick);
 	if (a->tick.new_life) revive(a);
 	if (!m->mine) return next_room(a);

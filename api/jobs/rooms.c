@@ -35,6 +35,12 @@ static struct queue_use *use_create(int64_t now_ms)
 	return u;
 }
 
+void room_forget_uses(struct room *m)
+{
+	m->uses = m->uses_asked = -1;
+	m->uses_end = INT64_MAX;
+}
+
 struct room *room_need(struct rooms *r, int64_t schedule)
 {
 	struct room *m = room_find(r, schedule);
@@ -45,6 +51,7 @@ struct room *room_need(struct rooms *r, int64_t schedule)
 	m->use = use_create(hub_now(r->b->hub));
 	m->draw_opens_ms = TIME_NONE;
 	m->drawn = -1;
+	room_forget_uses(m);
 	pthread_mutex_lock(&r->metrics_lock);
 	id_table_add(&r->table, &m->node);
 	pthread_mutex_unlock(&r->metrics_lock);

@@ -22,6 +22,9 @@ struct room {
 	/* as the operator and the database have it */
 	bool steered, sold_out;
 	struct queue_setting setting; /* in force */
+	/* Orders that the store has counted as paid: at the last round of admission, at the one before the database was
+	 * last asked for unsold seats (-1: not known), and when what it said will be used up (INT64_MAX: not known). */
+	int64_t uses, uses_asked, uses_end;
 	/* the draw, where there is an opening */
 	int64_t draw_opens_ms; /* the opening it is known for; TIME_NONE: not known */
 	int64_t drawn;		   /* how many; -1: not drawn yet */
@@ -68,6 +71,7 @@ void rooms_let_idle_go(struct rooms *r);
 void room_publish(struct rooms *r, const struct room *m);
 /* Answers those who wait for what has just been learned, or, with an error, could not be. */
 void room_answer(struct room *m, bool sight, struct tk_err err);
+void room_forget_uses(struct room *m);
 bool room_is_wanted(const struct rooms *r, const struct room *m); /* a sight of it */
 bool room_is_watched(const struct room *m);
 struct queue_rules room_rules(const struct rooms *r, const struct schedule *s);

@@ -1,22 +1,23 @@
-/* What the operator has set for each waiting room, each 500 ms, so that it is in force everywhere within 1 s; whether
- * all is sold; and the draws, whose seeds exist before anyone enters. */
+/* What the operator has set for each waiting room, each 500 ms, so that it is in force everywhere within 1 s; how many
+ * seats are left; and the draws, whose seeds exist before anyone enters. */
 #include "api/jobs/rooms.h"
 #include "runtime/mem.h"
 
 #include <string.h>
 #include <sys/random.h>
 
-/* Looking for an unsold seat may be long work towards the end of a sale: at most a twentieth of the time. */
-enum { PERIOD_MS = 500, SOLD_MS = 1000, REST = 20 };
+/* Looking for unsold seats may be long work towards the end of a sale: at most a twentieth of the time. As many as may be
+ * sold until they are looked for again; fewer of each where there are many rooms. */
+enum { PERIOD_MS = 500, UNSOLD_MS = 1000, REST = 20, UNSOLD_MAX = 2000, UNSOLD_ALL_MAX = 20000 };
 
 struct steer {
 	struct job job;
 	int64_t *ids;
 	unsigned count;
 	struct queue_settings_poll settings;
-	struct queue_sold_out_poll sold;
+	struct queue_unsold_poll unsold;
 	struct queue_draw draw;
-	int64_t sold_due_ms, sold_began_ms;
+	int64_t unsold_due_ms, unsold_began_ms, rested_ms;
 	unsigned at; /* the room whose draw is asked for */
 };
 
@@ -39,13 +40,13 @@ static void forget(struct steer *s)
 {
 	free(s->ids);
 	free(s->settings.items);
-	free(s->sold.sold_out);
+	free(s->unsold.unsold);
 	s->ids = NULL;
 	s->settings.items = NULL;
-	s->sold.sold_out = NULL;
+	s->unsold.unsold = NULL;
 }
 
-enum { CHOOSE, SETTINGS, SOLD_OUT, NEXT_DRAW, DRAW, PUBLISH };
+enum { CHOOSE, SETTINGS, UNSOLD, NEXT_DRAW, DRAW, PUBLISH };
 
 static int rooms_chosen(struct flow *f)
 {
@@ -98,55 +99,75 @@ static int settings_polled(struct flow *f)
 		}
 		m->setting = in_force(s, i);
 	}
-	return tk_failed(f->err) ? FLOW_END : SOLD_OUT;
+	return tk_failed(f->err) ? FLOW_END : UNSOLD;
 }
 
-/* --- sold out --- */
+/* --- unsold seats --- */
 
-static bool knows_all(const struct steer *s)
+static bool is_due(const struct steer *s, int64_t now)
 {
+	if (now >= s->unsold_due_ms) return true;
 	for (unsigned i = 0; i < s->count; i++) {
 		const struct room *m = room_find(rooms_of(s), s->ids[i]);
 
-		if (m && !m->steered) return false;
+		if (m && !m->steered) return true;
+		if (m && m->uses >= 0 && m->uses_asked < 0 && now >= s->rested_ms) return true;
 	}
-	return true;
+	return false;
 }
 
-static void poll_sold_out(struct flow *f)
+static int64_t most_of(unsigned rooms)
+{
+	int64_t most = UNSOLD_ALL_MAX / rooms;
+
+	return most > UNSOLD_MAX ? UNSOLD_MAX : most > 1 ? most : 1;
+}
+
+static void poll_unsold(struct flow *f)
 {
 	struct steer *s = self(f);
 	int64_t now = loop_now_ms(s->job.b->ports.loop);
 
-	s->sold = (struct queue_sold_out_poll){.call.flow = f, .ids = s->ids};
-	if (now < s->sold_due_ms && knows_all(s)) {
+	s->unsold = (struct queue_unsold_poll){.call.flow = f, .ids = s->ids};
+	if (!is_due(s, now)) {
 		flow_wake(f, TK_NONE);
 		return;
 	}
-	s->sold_began_ms = now;
-	s->sold.count = s->count;
-	s->sold.sold_out = mem_must(calloc(s->count, sizeof *s->sold.sold_out));
-	books_of(s)->sold_out(books_of(s), &s->sold);
+	s->unsold_began_ms = now;
+	for (struct room *m = room_next(rooms_of(s), NULL); m; m = room_next(rooms_of(s), m)) m->uses_asked = m->uses;
+	s->unsold.count = s->count;
+	s->unsold.most = most_of(s->count);
+	s->unsold.unsold = mem_must(calloc(s->count, sizeof *s->unsold.unsold));
+	books_of(s)->unsold(books_of(s), &s->unsold);
 }
 
-static void rest_of_sold_out(struct steer *s)
+static void rest_of_looking(struct steer *s)
 {
-	int64_t now = loop_now_ms(s->job.b->ports.loop), rest = (now - s->sold_began_ms) * REST;
+	int64_t now = loop_now_ms(s->job.b->ports.loop), rest = (now - s->unsold_began_ms) * REST;
 
-	s->sold_due_ms = now + (rest > SOLD_MS ? rest : SOLD_MS - PERIOD_MS / 2);
+	s->rested_ms = now + rest;
+	s->unsold_due_ms = now + (rest > UNSOLD_MS ? rest : UNSOLD_MS - PERIOD_MS / 2);
+}
+
+/* A use is counted after its seat was sold. One counted between the last round of admission and the look is thus taken
+ * off twice, until the next look; none is missed. */
+static void note_unsold(struct room *m, int64_t unsold, int64_t most)
+{
+	m->sold_out = unsold == 0;
+	m->uses_end = unsold < most && m->uses_asked >= 0 ? m->uses_asked + unsold : INT64_MAX;
 }
 
 /* Not known: as before; nobody is told that all is sold because of a slow answer. */
-static int sold_out_polled(struct flow *f)
+static int unsold_polled(struct flow *f)
 {
 	struct steer *s = self(f);
 
-	if (s->sold.count == 0) return NEXT_DRAW;
-	rest_of_sold_out(s);
+	if (s->unsold.count == 0) return NEXT_DRAW;
+	rest_of_looking(s);
 	for (unsigned i = 0; i < s->count && !tk_failed(f->err); i++) {
 		struct room *m = room_find(rooms_of(s), s->ids[i]);
 
-		if (m) m->sold_out = s->sold.sold_out[i];
+		if (m) note_unsold(m, s->unsold.unsold[i], s->unsold.most);
 	}
 	return NEXT_DRAW;
 }
@@ -218,7 +239,7 @@ static void round_ended(struct job *j)
 static const struct flow_step STEPS[] = {
 	[CHOOSE] = {"choose_rooms", NULL, rooms_chosen},
 	[SETTINGS] = {"poll_settings", poll_settings, settings_polled},
-	[SOLD_OUT] = {"poll_sold_out", poll_sold_out, sold_out_polled},
+	[UNSOLD] = {"poll_unsold", poll_unsold, unsold_polled},
 	[NEXT_DRAW] = {"next_draw", NULL, next_draw_chosen},
 	[DRAW] = {"ask_draw", ask_draw, draw_known},
 	[PUBLISH] = {"publish", NULL, rooms_published},

@@ -1,5 +1,5 @@
 /* queue_books: what the waiting room keeps in the database: the operator's settings, the draws' seeds, the epochs; and
- * what it must know from there: whether all seats are sold.
+ * what it must know from there: how many seats are left.
  * Calls, errors, ownership and thread as in port/orders.h. */
 #ifndef TK_QUEUE_BOOKS_H
 #define TK_QUEUE_BOOKS_H
@@ -31,12 +31,14 @@ struct queue_setting_put {
 	bool found; /* out: false: no such schedule */
 };
 
-/* Is every seat of these schedules sold? One without seats is not. */
-struct queue_sold_out_poll {
+/* How many seats of these schedules are not sold: no more than `most` of each are looked for. */
+struct queue_unsold_poll {
 	struct port_call call;
 	const int64_t *ids;
 	unsigned count;
-	bool *sold_out; /* the caller's, room for count, in the order of ids */
+	int64_t most; /* >= 1 */
+	int64_t
+		*unsold; /* the caller's, room for count, in the order of ids; `most`: so many or more, or it has no seats */
 };
 
 /* The draw of a schedule with an opening time: made when first asked for (32 bytes of getrandom, kept by whoever comes
@@ -65,7 +67,7 @@ struct queue_books {
 	void (*epoch)(struct queue_books *, struct queue_epoch_next *);
 	void (*settings)(struct queue_books *, struct queue_settings_poll *);
 	void (*put)(struct queue_books *, struct queue_setting_put *);
-	void (*sold_out)(struct queue_books *, struct queue_sold_out_poll *);
+	void (*unsold)(struct queue_books *, struct queue_unsold_poll *);
 	void (*draw)(struct queue_books *, struct queue_draw *);
 	void (*draws_due)(struct queue_books *, struct queue_draws_due *);
 	void (*drawn)(struct queue_books *, struct queue_draw_done *);

@@ -12,7 +12,7 @@
  *   queue:head:{S}    STRING  what every call reads, packed (lua/queue_lib.lua): run (run_id this was last alive
  *                     under), shift, ticked, rate, base, pre, sold
  *   queue:seq:{S}     STRING  the last number
- *   queue:meta:{S}    HASH  what admission alone needs: serving, admitted, credit, pace (of the last second), ...
+ *   queue:meta:{S}    HASH  what admission alone needs: serving, admitted, uses, credit, pace (of the last second), ...
  *   queue:when:{S}    ZSET  times, score: the last number then; from which it is known how long people waited
  *   queue:lease:{S}   the daemon that admits, PX
  *   queue:birth:{S}   "run_id:number" of a new life, from when somebody asks for it until it is revived
@@ -78,7 +78,8 @@ struct queue_verify {
 	int64_t expires_in_ms;
 };
 
-/* Orders became PAID: their buyers' admissions are USED, whoever of them has one. Cheap when nobody has. */
+/* Orders became PAID: each is counted, and their buyers' admissions are USED, whoever of them has one. Cheap when nobody
+ * has. Repeated, it counts again. */
 struct queue_used {
 	struct port_call call;
 	int64_t schedule;
@@ -86,7 +87,7 @@ struct queue_used {
 	unsigned count; /* <= QUEUE_BATCH_MAX */
 };
 
-/* One round of admission. Does nothing for who does not hold the lease: then only `mine` and `new_life` are set.
+/* One round of admission. Does nothing for who does not hold the lease: then only `mine`, `new_life` and `uses` are set.
  * At least 5 rounds a second are needed to reach admit_per_s; no second ever sees more than admit_per_s. */
 struct queue_tick {
 	struct port_call call;
@@ -95,12 +96,14 @@ struct queue_tick {
 	int64_t lease_ms;
 	int64_t max_active, admit_per_s;
 	bool paused, sold_out, drawn; /* `drawn`: the draw is done, or there is none */
+	int64_t uses_end;			  /* nobody is admitted once so many orders were counted; INT64_MAX: whatever was */
 	struct queue_rules rules;
 	/* out */
 	bool mine, new_life;
 	bool draw_due; /* opened, and early users must be numbered first (also when there are none and `drawn` is false) */
 	int64_t admitted, waiting, active, pre; /* admitted in this round; the others now */
 	int64_t serving;						/* the largest number admitted so far */
+	int64_t uses;							/* orders counted so far; from 0 again when the store has lost them */
 	int64_t rate_milli;						/* as in struct queue_place */
 	int64_t waited_ms; /* how long the middle one of those admitted in this round waited (within 0.5 s); -1: none */
 	bool more;		   /* a bound of the round was reached: call again at once */

@@ -159,6 +159,7 @@ static struct queue_tick tick_call(const struct queue_world *w, int64_t max_acti
 		.max_active = max_active,
 		.admit_per_s = MANY,
 		.drawn = true,
+		.uses_end = INT64_MAX,
 		.rules = w->rules};
 }
 
@@ -892,6 +893,63 @@ static void reopening_goes_on_in_order_with_those_heard_of(void **state)
 	assert_int_equal(room_verdict(w, 1), QUEUE_NO_PLACE);
 }
 
+static struct queue_tick tick_until(struct queue_world *w, int64_t max_active, int64_t uses_end)
+{
+	struct queue_tick k = tick_call(w, max_active);
+	k.uses_end = uses_end;
+	well(w, CALL_TICK, &k.call);
+	return k;
+}
+
+static void the_place_of_who_bought_the_last_seat_goes_to_nobody(void **state)
+{
+	struct queue_world *w = on_sale(state);
+	for (int64_t user = ANNA; user <= DORA; user++) room_enter(w, user);
+	struct queue_tick t = tick_until(w, 1, 2);
+	assert_int_equal(t.uses, 0);
+	assert_int_equal(t.admitted, 1);
+	used(w, ANNA);
+	t = tick_until(w, 1, 2); /* one of two seats is left */
+	assert_int_equal(t.uses, 1);
+	assert_int_equal(t.admitted, 1);
+	used(w, BERT);
+	t = tick_until(w, 1, 2);
+	assert_int_equal(t.uses, 2);
+	assert_int_equal(t.admitted, 0);
+	assert_int_equal(t.active, 0);
+	assert_waiting(w, CLEO, 3, 1, 2);
+	assert_int_equal(tick_until(w, 1, 3).admitted, 1); /* it was not the last one */
+	assert_is(w, CLEO, QUEUE_ACTIVE);
+}
+
+static void every_order_is_counted_whoever_bought(void **state)
+{
+	struct queue_world *w = on_sale(state);
+	const int64_t users[] = {ANNA, ANNA, 99}; /* two seats, and one who is not in the queue */
+	struct queue_used k = {.schedule = w->schedule, .users = users, .count = 3};
+	room_enter(w, ANNA);
+	room_enter(w, BERT);
+	room_tick(w, 1);
+	well(w, CALL_USED, &k.call);
+	assert_int_equal(room_tick(w, 0).uses, 3);
+	used(w, ANNA);
+	assert_int_equal(room_tick(w, 0).uses, 4);
+	assert_is(w, BERT, QUEUE_WAITING);
+}
+
+static void who_only_stands_by_knows_the_uses_too(void **state)
+{
+	struct queue_world *w = on_sale(state);
+	room_enter(w, ANNA);
+	room_tick(w, 1);
+	used(w, ANNA);
+	struct queue_tick k = tick_call(w, 1);
+	k.daemon = DAEMON + 1;
+	well(w, CALL_TICK, &k.call);
+	assert_false(k.mine);
+	assert_int_equal(k.uses, 1);
+}
+
 /* --- the draw --- */
 
 static struct queue_tick tick_draw(struct queue_world *w, bool drawn)
@@ -1392,6 +1450,9 @@ int queue_store_suite(const char *name, CMFixtureFunction setup, CMFixtureFuncti
 		cmocka_unit_test(an_outage_of_admission_moves_every_deadline),
 		cmocka_unit_test(the_waiting_are_told_that_all_is_sold),
 		cmocka_unit_test(reopening_goes_on_in_order_with_those_heard_of),
+		cmocka_unit_test(the_place_of_who_bought_the_last_seat_goes_to_nobody),
+		cmocka_unit_test(every_order_is_counted_whoever_bought),
+		cmocka_unit_test(who_only_stands_by_knows_the_uses_too),
 		cmocka_unit_test(who_comes_early_has_no_number_and_is_not_admitted),
 		cmocka_unit_test(at_opening_the_draw_comes_before_everything),
 		cmocka_unit_test(a_draw_without_anybody_is_due_too),

@@ -179,7 +179,7 @@ static void no_ids_are_fine(void **state)
 	poll_settings(*state, NULL, 0, (struct queue_setting[1]){{0}});
 }
 
-/* --- sold out --- */
+/* --- unsold seats --- */
 
 static void seats(int64_t schedule, int n)
 {
@@ -197,46 +197,60 @@ static void reserve(int64_t schedule, const char *seat, const char *status)
 		(long long)schedule, seat, status, status);
 }
 
-static void poll_sold_out(struct books_world *w, bool ret[3])
+enum { MOST = 3 };
+static void poll_unsold(struct books_world *w, int64_t ret[3])
 {
 	const int64_t ids[] = {1, 2, 3};
-	struct queue_sold_out_poll p = {.ids = ids, .count = 3, .sold_out = ret};
+	struct queue_unsold_poll p = {.ids = ids, .count = 3, .most = MOST, .unsold = ret};
 	struct asker a;
 
 	asker_init(&a, &p.call);
-	w->books.port.sold_out(&w->books.port, &p);
+	w->books.port.unsold(&w->books.port, &p);
 	wait_for(w, &a);
 }
 
-static void sold_out_is_where_every_seat_is_confirmed(void **state)
+static void unsold_is_what_is_not_confirmed(void **state)
 {
-	bool sold[3];
+	int64_t unsold[3];
 
-	seats(1, 2);
+	seats(1, 3);
 	seats(2, 1);
 	reserve(1, "A-1", "CONFIRMED");
 	reserve(1, "A-2", "HELD");
 	reserve(2, "A-1", "CONFIRMED");
-	poll_sold_out(*state, sold);
-	assert_false(sold[0]);
-	assert_true(sold[1]);
-	assert_false(sold[2]); /* no seats, nothing to sell out */
+	poll_unsold(*state, unsold);
+	assert_int_equal(unsold[0], 2);
+	assert_int_equal(unsold[1], 0);
+	assert_int_equal(unsold[2], MOST); /* no seats, nothing to sell out */
+}
+
+static void no_more_unsold_seats_are_looked_for_than_wanted(void **state)
+{
+	int64_t unsold[3];
+
+	seats(1, MOST + 4);
+	seats(2, MOST);
+	reserve(1, "A-1", "CONFIRMED");
+	reserve(2, "A-1", "CONFIRMED");
+	poll_unsold(*state, unsold);
+	assert_int_equal(unsold[0], MOST);
+	assert_int_equal(unsold[1], MOST - 1);
 }
 
 static void a_seat_that_comes_back_reopens(void **state)
 {
-	bool sold[3];
+	int64_t unsold[3];
 
 	seats(1, 1);
 	reserve(1, "A-1", "CANCELLED");
-	poll_sold_out(*state, sold);
-	assert_false(sold[0]);
+	poll_unsold(*state, unsold);
+	assert_int_equal(unsold[0], 1);
 	reserve(1, "A-1", "CONFIRMED");
-	poll_sold_out(*state, sold);
-	assert_true(sold[0]);
+	poll_unsold(*state, unsold);
+	assert_int_equal(unsold[0], 0);
 	pg_db_do(&db, "UPDATE reservation SET status = 'CANCELLED', active = NULL WHERE status = 'CONFIRMED'");
-	poll_sold_out(*state, sold);
-	assert_false(sold[0]);
+	poll_unsold(*state, unsold);
+	assert_int_equal(unsold[0], 1);
 }
 
 /* --- draws --- */
@@ -353,7 +367,8 @@ int main(void)
 		TEST(settings_are_kept_and_come_in_the_order_asked_for),
 		TEST(a_schedule_that_is_not_there_cannot_be_steered),
 		TEST(no_ids_are_fine),
-		TEST(sold_out_is_where_every_seat_is_confirmed),
+		TEST(unsold_is_what_is_not_confirmed),
+		TEST(no_more_unsold_seats_are_looked_for_than_wanted),
 		TEST(a_seat_that_comes_back_reopens),
 		TEST(the_first_seed_stands_and_so_does_the_first_count),
 		TEST(a_draw_is_due_from_the_opening_until_it_is_made),

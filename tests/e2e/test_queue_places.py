@@ -316,8 +316,6 @@ def test_the_last_seat_sold_ends_the_waiting_and_one_that_comes_back_reopens_it_
     assert room.users() == [waiting[2].user, newcomer.user]
 
 
-@pytest.mark.xfail(reason="that all is sold is known up to 1.5 s after the last order, whose place the next one has by then",
-                   strict=False)
 def test_the_place_of_who_bought_the_last_seat_is_given_to_nobody(world, apis, consumer):
     room, buyer, _, waiting = last_seat(world, apis, 2)
     world.settled(buy(room, buyer, "Z-1"), "PAID")

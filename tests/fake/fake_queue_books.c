@@ -16,7 +16,7 @@ struct fake_book *fake_book_of(struct fake_queue_books *f, int64_t schedule)
 		if (f->books[i].schedule == schedule) return &f->books[i];
 	}
 	if (f->count == FAKE_BOOKS) abort();
-	f->books[f->count] = (struct fake_book){.schedule = schedule, .drawn = -1};
+	f->books[f->count] = (struct fake_book){.schedule = schedule, .unsold = FAKE_UNSOLD_SEATS, .drawn = -1};
 	return &f->books[f->count++];
 }
 
@@ -60,12 +60,16 @@ static void put(struct queue_books *b, struct queue_setting_put *p)
 	fake_desk_answer(&f->desk, &p->call, TK_NONE);
 }
 
-static void sold_out(struct queue_books *b, struct queue_sold_out_poll *p)
+static void unsold(struct queue_books *b, struct queue_unsold_poll *p)
 {
 	struct fake_queue_books *f = fake_of(b);
 
-	if (fails(f, FAKE_SOLD_OUT, &p->call)) return;
-	for (unsigned i = 0; i < p->count; i++) p->sold_out[i] = fake_book_of(f, p->ids[i])->sold_out;
+	if (fails(f, FAKE_UNSOLD, &p->call)) return;
+	for (unsigned i = 0; i < p->count; i++) {
+		int64_t left = fake_book_of(f, p->ids[i])->unsold;
+
+		p->unsold[i] = left < p->most ? left : p->most;
+	}
 	fake_desk_answer(&f->desk, &p->call, TK_NONE);
 }
 
@@ -109,7 +113,7 @@ static void drawn(struct queue_books *b, struct queue_draw_done *d)
 
 void fake_queue_books_init(struct fake_queue_books *f, struct loop *l)
 {
-	*f = (struct fake_queue_books){.port = {epoch, settings, put, sold_out, draw, draws_due, drawn}};
+	*f = (struct fake_queue_books){.port = {epoch, settings, put, unsold, draw, draws_due, drawn}};
 	fake_desk_init(&f->desk, l);
 }
 

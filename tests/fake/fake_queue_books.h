@@ -1,4 +1,4 @@
-/* fake_queue_books: the port queue_books in memory: settings, draws, epochs, and who is sold out as the test says.
+/* fake_queue_books: the port queue_books in memory: settings, draws, epochs, and what is unsold as the test says.
  * Thread: the loop's. */
 #ifndef TK_FAKE_QUEUE_BOOKS_H
 #define TK_FAKE_QUEUE_BOOKS_H
@@ -10,18 +10,19 @@ enum fake_books_call {
 	FAKE_EPOCH,
 	FAKE_SETTINGS,
 	FAKE_PUT,
-	FAKE_SOLD_OUT,
+	FAKE_UNSOLD,
 	FAKE_DRAW,
 	FAKE_DRAWS_DUE,
 	FAKE_DRAWN,
 	FAKE_BOOKS_CALLS
 };
-enum { FAKE_BOOKS = 16 };
+enum { FAKE_BOOKS = 16, FAKE_UNSOLD_SEATS = 10 };
 
 struct fake_book {					 /* of a schedule */
 	int64_t schedule, epochs, birth; /* epochs given, the birth that the last one was for */
 	struct queue_setting setting;
-	bool sold_out, has_seed;
+	int64_t unsold; /* FAKE_UNSOLD_SEATS at first */
+	bool has_seed;
 	uint8_t seed[QUEUE_SEED];
 	int64_t opens_at_ms; /* as the draw was asked for */
 	int64_t drawn;		 /* -1: not yet */

@@ -35,7 +35,7 @@ struct fake_line {
 	unsigned place_count, early_count, window_count, turned_count, sample_count, spent_count;
 	bool collecting, open, sold, busy;
 	int64_t frozen, first; /* early users when it opened, the number of the first of them */
-	int64_t seq, base, shift, ticked, serving, rate, sampled;
+	int64_t seq, base, shift, ticked, serving, rate, sampled, uses;
 	uint64_t daemon;
 	int64_t lease_until;
 	double credit, sum, weight;
@@ -366,6 +366,7 @@ static void do_verify(struct fake_queue_store *f, struct port_call *c)
 static void do_used(struct fake_queue_store *f, struct port_call *c)
 {
 	CALL_ON_LINE(queue_used);
+	if (l->life) l->uses += k->count;
 	for (unsigned i = 0; i < k->count; i++) {
 		struct fake_place *p = find(l, k->users[i]);
 		if (is(p, QUEUE_ACTIVE)) remember(f, l, p, QUEUE_USED);
@@ -596,6 +597,7 @@ static void do_tick(struct fake_queue_store *f, struct port_call *c)
 	k->admitted = k->waiting = k->active = k->pre = k->serving = k->rate_milli = 0;
 	k->waited_ms = -1;
 	k->new_life = l->life != f->life;
+	k->uses = k->new_life ? 0 : l->uses;
 	if (k->new_life || (l->daemon && l->daemon != k->daemon && l->lease_until > f->now_ms)) return;
 	k->mine = true;
 	l->daemon = k->daemon;
@@ -606,7 +608,7 @@ static void do_tick(struct fake_queue_store *f, struct port_call *c)
 	if (opened && l->collecting) freeze(l);
 	k->draw_due = l->frozen > 0 || (opened && !k->drawn && k->rules.opens_at_ms != TIME_NONE);
 	k->more = clean(f, l, k->rules.grace_ms);
-	bool admits = opened && !k->draw_due && !k->paused && !k->sold_out;
+	bool admits = opened && !k->draw_due && !k->paused && !k->sold_out && l->uses < k->uses_end;
 	if (admits) admit(f, l, k, room_of(f, l, k, gap));
 	measure(l, k, gap);
 	l->busy = admits && count(l, QUEUE_WAITING) > 0;

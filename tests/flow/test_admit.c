@@ -208,6 +208,7 @@ static bool rival_ticks(struct hall *h, int64_t lease_ms)
 		.max_active = 0,
 		.admit_per_s = 1,
 		.drawn = true,
+		.uses_end = INT64_MAX,
 		.rules = {.opens_at_ms = TIME_NONE, .active_ttl_ms = 1000, .claim_ttl_ms = 1000, .grace_ms = 0},
 	};
 	h->w.queue.port.tick(&h->w.queue.port, &r.tick);
@@ -238,17 +239,73 @@ static void when_the_last_seat_is_sold_who_waits_is_told_and_goes_on_when_one_co
 	hall_begin(h);
 	enter_all(h);
 	assert_true(becomes(h, ANN, QUEUE_ACTIVE, 2000));
-	fake_book_of(&h->w.books, HALL_OPEN)->sold_out = true;
+	fake_book_of(&h->w.books, HALL_OPEN)->unsold = 0;
 	assert_true(becomes(h, BOB, QUEUE_SOLD_OUT, 2500));
 	assert_int_equal(hall_status(h, HALL_OPEN, TOM), QUEUE_ACTIVE);
 	assert_int_equal(hall_enter(h, 99).outcome, VISIT_SOLD_OUT);
 	v = hall_enter(h, TOM);
 	assert_int_equal(v.outcome, VISIT_PLACED); /* who was admitted stays so */
-	fake_book_of(&h->w.books, HALL_OPEN)->sold_out = false;
+	fake_book_of(&h->w.books, HALL_OPEN)->unsold = 1;
 	assert_true(becomes(h, BOB, QUEUE_WAITING, 2500));
 	leave(h, TOM);
 	assert_true(becomes(h, BOB, QUEUE_ACTIVE, 500));
 	assert_int_equal(hall_status(h, HALL_OPEN, EVE), QUEUE_WAITING);
+}
+
+static void pay(struct hall *h, int64_t user)
+{
+	struct rival r = {0};
+	struct queue_used k = {.call.flow = &r.flow, .schedule = HALL_OPEN, .users = &user, .count = 1};
+	unsigned mark = hall_mark(h);
+
+	flow_start(&r.flow, RIVAL, 0, hall_done);
+	h->w.queue.port.used(&h->w.queue.port, &k);
+	hall_wait(h, mark);
+}
+
+/* The look for unsold seats fails from here on: as if it came only later. */
+static void look_away(struct hall *h, bool away)
+{
+	h->w.books.fault[FAKE_UNSOLD] = (struct fake_fault){.countdown = away, .times = 1000000, .err = AWAY};
+}
+
+static void the_place_of_who_bought_the_last_seat_goes_to_nobody(void **state)
+{
+	struct hall *h = *state;
+
+	fake_book_of(&h->w.books, HALL_OPEN)->unsold = 2;
+	hall_begin(h);
+	enter_all(h);
+	assert_true(becomes(h, ANN, QUEUE_ACTIVE, 2000));
+	hall_turn_for(h, 400); /* looked for again at once, as the uses are known now */
+	look_away(h, true);
+	pay(h, TOM);
+	assert_true(becomes(h, BOB, QUEUE_ACTIVE, 1000));
+	pay(h, ANN);
+	hall_turn_for(h, 1000);
+	assert_int_equal(hall_status(h, HALL_OPEN, EVE), QUEUE_WAITING);
+	fake_book_of(&h->w.books, HALL_OPEN)->unsold = 0;
+	look_away(h, false);
+	assert_true(becomes(h, EVE, QUEUE_SOLD_OUT, 2500));
+}
+
+static void a_use_counted_twice_holds_admission_up_only_until_the_next_look(void **state)
+{
+	struct hall *h = *state;
+
+	fake_book_of(&h->w.books, HALL_OPEN)->unsold = 2;
+	hall_begin(h);
+	enter_all(h);
+	assert_true(becomes(h, ANN, QUEUE_ACTIVE, 2000));
+	hall_turn_for(h, 400);
+	look_away(h, true);
+	pay(h, TOM);
+	pay(h, TOM);
+	hall_turn_for(h, 1000);
+	assert_int_equal(hall_status(h, HALL_OPEN, BOB), QUEUE_WAITING);
+	fake_book_of(&h->w.books, HALL_OPEN)->unsold = 1;
+	look_away(h, false);
+	assert_true(becomes(h, BOB, QUEUE_ACTIVE, 2500));
 }
 
 /* --- streams --- */
@@ -346,11 +403,11 @@ static void a_stream_hears_that_all_is_sold_and_that_it_goes_on(void **state)
 	hall_begin(h);
 	enter_all(h);
 	l = listen(h, HALL_OPEN, BOB);
-	fake_book_of(&h->w.books, HALL_OPEN)->sold_out = true;
+	fake_book_of(&h->w.books, HALL_OPEN)->unsold = 0;
 	hall_turn_for(h, 3000);
 	assert_int_equal(l->watch.place.status, QUEUE_SOLD_OUT);
 	assert_int_equal(l->watch.place.rank, -1);
-	fake_book_of(&h->w.books, HALL_OPEN)->sold_out = false;
+	fake_book_of(&h->w.books, HALL_OPEN)->unsold = 1;
 	hall_turn_for(h, 3000);
 	assert_int_equal(l->watch.place.status, QUEUE_WAITING);
 	assert_int_equal(l->watch.place.rank, 3);
@@ -460,6 +517,8 @@ int main(void)
 		TEST(a_queue_that_redis_lost_is_begun_anew_by_admission),
 		TEST(one_daemon_admits_and_another_takes_over_within_two_seconds),
 		TEST(when_the_last_seat_is_sold_who_waits_is_told_and_goes_on_when_one_comes_back),
+		TEST(the_place_of_who_bought_the_last_seat_goes_to_nobody),
+		TEST(a_use_counted_twice_holds_admission_up_only_until_the_next_look),
 		TEST(a_stream_follows_its_place_to_the_admission_and_past_it),
 		TEST(a_stream_counts_as_being_heard_of),
 		TEST(a_stream_hears_that_all_is_sold_and_that_it_goes_on),

@@ -43,11 +43,11 @@ static void entries_are_refused_in_the_order_of_the_contract(void **state)
 
 	assert_int_equal(outcome(h, 999, 0), VISIT_NO_SCHEDULE);
 	assert_int_equal(outcome(h, HALL_OPEN, 2), VISIT_OTHER_CONCERT);
-	fake_book_of(&h->w.books, HALL_PLAIN)->sold_out = true;
+	fake_book_of(&h->w.books, HALL_PLAIN)->unsold = 0;
 	assert_int_equal(outcome(h, HALL_PLAIN, 1), VISIT_NO_QUEUE);
-	fake_book_of(&h->w.books, HALL_CLOSED)->sold_out = true;
+	fake_book_of(&h->w.books, HALL_CLOSED)->unsold = 0;
 	assert_int_equal(outcome(h, HALL_CLOSED, 1), VISIT_CLOSED);
-	fake_book_of(&h->w.books, HALL_OPEN)->sold_out = true;
+	fake_book_of(&h->w.books, HALL_OPEN)->unsold = 0;
 	assert_int_equal(outcome(h, HALL_OPEN, 1), VISIT_SOLD_OUT);
 }
 
@@ -55,7 +55,7 @@ static void sold_out_is_known_at_the_first_entry_and_to_nobody_in_line_before(vo
 {
 	struct hall *h = *state;
 
-	fake_book_of(&h->w.books, HALL_OPEN)->sold_out = true;
+	fake_book_of(&h->w.books, HALL_OPEN)->unsold = 0;
 	assert_int_equal(hall_enter(h, TOM).outcome, VISIT_SOLD_OUT);
 	assert_int_equal(h->w.queue.calls[FAKE_ENTER], 0);
 	assert_int_equal(hall_status(h, HALL_OPEN, TOM), QUEUE_NOBODY);

@@ -113,32 +113,33 @@ static void put(struct queue_books *b, struct queue_setting_put *p)
 	pg_query_call(pg_of(b), &PUT, &p->call);
 }
 
-/* --- sold out --- */
+/* --- unsold --- */
 
-static void sold_out_bind(struct pg_args *a, const struct port_call *c)
+static void unsold_bind(struct pg_args *a, const struct port_call *c)
 {
-	const struct queue_sold_out_poll *p = ASKED(queue_sold_out_poll, c);
+	const struct queue_unsold_poll *p = ASKED(queue_unsold_poll, c);
 	bind_ids(a, p->ids, p->count);
+	pg_i64(a, p->most);
 }
 
-static void sold_out_row(struct port_call *c, const struct pg_row *row)
+static void unsold_row(struct port_call *c, const struct pg_row *row)
 {
-	CALL(queue_sold_out_poll, c)->sold_out[pg_get_i64(row, 0) - 1] = true;
+	CALL(queue_unsold_poll, c)->unsold[pg_get_i64(row, 0) - 1] = pg_get_i64(row, 1);
 }
 
-static const struct pg_query SOLD_OUT = {
-	.stmt = STMT_QUEUE_SOLD_OUT,
+static const struct pg_query UNSOLD = {
+	.stmt = STMT_QUEUE_UNSOLD,
 	.lane = PG_SLOW,
-	.params = 1,
-	.types = {PG_I64},
-	.bind = sold_out_bind,
-	.row = sold_out_row,
+	.params = 2,
+	.types = {PG_I64, PG_I64},
+	.bind = unsold_bind,
+	.row = unsold_row,
 };
 
-static void sold_out(struct queue_books *b, struct queue_sold_out_poll *p)
+static void unsold(struct queue_books *b, struct queue_unsold_poll *p)
 {
-	memset(p->sold_out, 0, p->count * sizeof *p->sold_out);
-	pg_query_call(pg_of(b), &SOLD_OUT, &p->call);
+	for (unsigned i = 0; i < p->count; i++) p->unsold[i] = p->most;
+	pg_query_call(pg_of(b), &UNSOLD, &p->call);
 }
 
 /* --- the draw --- */
@@ -234,7 +235,7 @@ void pg_queue_books_init(struct pg_queue_books *b, struct pg *pg)
 		.port = {.epoch = epoch,
 			.settings = settings,
 			.put = put,
-			.sold_out = sold_out,
+			.unsold = unsold,
 			.draw = draw,
 			.draws_due = draws_due,
 			.drawn = drawn},

@@ -125,6 +125,7 @@ static void bind_used(struct redis_args *a, struct port_call *c)
 	const struct queue_used *k = container_of(c, struct queue_used, call);
 	key_head(a, k->schedule);
 	key_place(a, k->schedule);
+	key_meta(a, k->schedule);
 	arg_users(a, k->users, k->count);
 }
 
@@ -138,7 +139,7 @@ static void leave(struct queue_store *s, struct queue_leave *k)
 static void used(struct queue_store *s, struct queue_used *k)
 {
 	static const struct redis_op OP = {
-		.script = SCRIPT_QUEUE_USED, .keys = 2, .bind = bind_used, .replied = just_answer};
+		.script = SCRIPT_QUEUE_USED, .keys = 3, .bind = bind_used, .replied = just_answer};
 	assert(k->count > 0 && k->count <= QUEUE_BATCH_MAX);
 	redis_call(redis_of(s), &OP, &k->call);
 }

@@ -32,26 +32,29 @@ static void bind_tick(struct redis_args *a, struct port_call *c)
 	redis_arg_int(a, k->rules.opens_at_ms != TIME_NONE);
 	redis_arg_int(a, k->rules.grace_ms);
 	redis_arg_int(a, k->rules.claim_ttl_ms);
+	redis_arg_int(a, k->uses_end);
 }
 
 static bool read_tick(struct queue_tick *k, const redisReply *r)
 {
 	k->mine = k->new_life = k->draw_due = k->more = false;
-	k->admitted = k->waiting = k->active = k->pre = k->serving = k->rate_milli = 0;
+	k->uses = k->admitted = k->waiting = k->active = k->pre = k->serving = k->rate_milli = 0;
 	k->waited_ms = -1;
 	k->new_life = is_int(r, NEW_LIFE);
-	if (k->new_life || is_int(r, 0)) return true;
-	if (!is_array(r, 9)) return false;
-	k->mine = true;
-	k->draw_due = redis_reply_int(r, 0) == 1;
-	k->admitted = redis_reply_int(r, 1);
-	k->waiting = redis_reply_int(r, 2);
-	k->active = redis_reply_int(r, 3);
-	k->pre = redis_reply_int(r, 4);
-	k->serving = redis_reply_int(r, 5);
-	k->rate_milli = redis_reply_int(r, 6);
-	k->waited_ms = redis_reply_int(r, 7);
-	k->more = redis_reply_int(r, 8) == 1;
+	if (k->new_life) return true;
+	if (!is_array(r, 1)) return false;
+	k->uses = redis_reply_int(r, 0);
+	k->mine = r->elements == 10;
+	if (!k->mine) return r->elements == 1;
+	k->draw_due = redis_reply_int(r, 1) == 1;
+	k->admitted = redis_reply_int(r, 2);
+	k->waiting = redis_reply_int(r, 3);
+	k->active = redis_reply_int(r, 4);
+	k->pre = redis_reply_int(r, 5);
+	k->serving = redis_reply_int(r, 6);
+	k->rate_milli = redis_reply_int(r, 7);
+	k->waited_ms = redis_reply_int(r, 8);
+	k->more = redis_reply_int(r, 9) == 1;
 	return true;
 }
 

@@ -1,9 +1,9 @@
 -- One round of admission, by who holds the lease.
 -- KEYS: queue:head:{S}, queue:lease:{S}, queue:meta:{S}
 -- ARGV: run_id, daemon, lease ms, max active, admit per s, paused, sold out, drawn, opens at, '1' if it opens at all,
--- grace ms, claim ttl ms
--- Gives {draw due, admitted, waiting, active, pre, serving, rate, waited ms, more}; 0 when the lease is another's,
--- -1 in a new life.
+-- grace ms, claim ttl ms, uses from which on nobody is admitted
+-- Gives {uses, draw due, admitted, waiting, active, pre, serving, rate, waited ms, more}; {uses} when the lease is
+-- another's, -1 in a new life.
 -- A round is 15 commands or so; what is not needed each time is done each KEEP_MS.
 local MAX, SWEEP_MAX, STALL_MS, RATE_OVER_MS, MEASURED, KEEP_MS = 200, 1000, 5000, 10000, 0.2, 500
 local call = redis.call
@@ -12,13 +12,13 @@ if not head then return -1 end
 local run, shift, ticked, rate, base, pre, sold = struct.unpack('>c40dddddB', head)
 if run ~= ARGV[1] then return -1 end
 local holder = call('GET', KEYS[2])
-if holder and holder ~= ARGV[2] then return 0 end
+if holder and holder ~= ARGV[2] then return {(call('HGET', KEYS[3], 'uses') or 0) + 0} end
 call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 
 local max_active, per_s, paused = ARGV[4] + 0, ARGV[5] + 0, ARGV[6] == '1'
 local grace, claim_ttl = ARGV[11] + 0, ARGV[12] + 0
 local m = call('HMGET', KEYS[3], 'credit', 'busy', 'rate_sum', 'rate_weight', 'serving', 'admitted', 'pace', 'kept', 'low',
-	'swept', 'swept_ms')
+	'swept', 'swept_ms', 'uses')
 local t = call('TIME')
 local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
 local gap, busy = ticked > 0 and now - ticked or 0, m[2] == '1'
@@ -99,7 +99,8 @@ end
 local cap = math.max(1, per_s / 5)
 local credit = math.min(cap, (m[1] or 1e9) + per_s * gap / 1000)
 local room, window, recent, pace = 0, {}, 0, m[7] or ''
-local admits = opened and not due and not paused and sold == 0
+local uses = (m[12] or 0) + 0
+local admits = opened and not due and not paused and sold == 0 and uses < ARGV[13] + 0
 if admits then
 	for at, n in string.gmatch(pace, '(%d+):(%d+)') do
 		if q - at < 1000 then
@@ -198,4 +199,4 @@ call('HSET', KEYS[3], 'credit', credit, 'busy', waiting > 0 and admits and 1 or 
 	'serving', serving, 'admitted', (m[6] or 0) + admitted, 'pace', pace, 'kept', kept or 0, 'low', low, 'swept', swept,
 	'swept_ms', swept_ms or 0)
 local more = #ended == MAX or #silent >= MAX or dropped > 0 or #popped == 2 * MAX
-return {due and 1 or 0, admitted, waiting, active, early, serving, rate, waited, more and 1 or 0}
+return {uses, due and 1 or 0, admitted, waiting, active, early, serving, rate, waited, more and 1 or 0}
