@@ -167,7 +167,7 @@ static void start_producer(struct daemon *d)
 		.client_id = "ticket-api",
 		.topic_payment = d->config.topic_payment,
 		.topic_reservation = d->config.topic_reservation,
-		.linger_ms = 1, /* what can wait has waited (api/app/after_payment.c) */
+		.linger_ms = 1, /* what can wait has waited (api/app/payment_events.c) */
 		.failed = log_producer_failed,
 		.reachable_changed = log_server_changed,
 		.ctx = "kafka",

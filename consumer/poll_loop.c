@@ -6,21 +6,14 @@
 #include "adapter/json/json_codec.h"
 #include "adapter/json/payment_completed_codec.h"
 #include "runtime/log.h"
+#include "runtime/pace.h"
 #include "runtime/when.h"
 
 /* BATCHES hold about 2 MB each when they are full. DECIDING: one would leave the database idle between two statements.
- * While less than PACED is waiting, a batch begins at most every PACE_MS: each costs a commit, a script and some messages,
- * however small it is. SPARE: a member must poll now and then even while there is no room, or the group puts
- * it out. */
-enum {
-	BATCHES = 8,
-	DECIDING = 2,
-	PACED = 500,
-	PACE_MS = 12,
-	SPARE = 1024,
-	SPARE_EVERY_MS = 1000,
-	PARTITIONS_LOGGED = 64
-};
+ * SPARE: a member must poll now and then even while there is no room, or the group puts it out. */
+enum { BATCHES = 8, DECIDING = 2, SPARE = 1024, SPARE_EVERY_MS = 1000, PARTITIONS_LOGGED = 64 };
+/* Each batch costs a commit, a script and a request for each partition, however small it is. */
+enum { CALM_MS = 5, BUSY_MS = 60, CROWD = 32 };
 
 enum work_state { WORK_IDLE, WORK_RUNNING, WORK_FINISHED };
 
@@ -43,8 +36,7 @@ struct poll_loop {
 	unsigned filled;		  /* messages in it, decoded */
 	unsigned deciding;		  /* of the running ones */
 	bool tied;				  /* the one that is filled waits for a seat of theirs */
-	struct timer pace;
-	int64_t paced_until_ms;
+	struct pace pace;
 	struct kafka_message *spare;
 	unsigned spares;
 	int64_t spare_ms; /* when one was last read */
@@ -176,31 +168,24 @@ static bool may_join(struct poll_loop *p, const struct work *w)
 	return !p->tied;
 }
 
-static bool is_time(struct poll_loop *p)
-{
-	if (p->filled >= PACED || loop_now_ms(p->ports.loop) >= p->paced_until_ms) return true;
-	if (!p->pace.slot) timer_arm(p->ports.loop, &p->pace, p->paced_until_ms);
-	return false;
-}
-
 static void begin(struct poll_loop *p)
 {
 	struct work *w = filling(p);
 	unsigned n = p->filled;
 	if (n == 0 || p->revoking || p->stopping) return;
-	if (p->deciding ? !may_join(p, w) : !is_time(p)) return;
+	if (p->deciding ? !may_join(p, w) : !pace_is_time(&p->pace, n)) return;
 	p->filled = 0;
 	p->running++;
 	p->deciding++;
-	p->paced_until_ms = loop_now_ms(p->ports.loop) + PACE_MS;
+	pace_went(&p->pace, n);
 	w->deciding = true;
 	w->state = WORK_RUNNING;
 	event_batch_start(&w->batch, n);
 }
 
-static void paced(struct timer *t)
+static void it_is_time(struct timer *t)
 {
-	begin(container_of(t, struct poll_loop, pace));
+	begin(container_of(t, struct poll_loop, pace.timer));
 }
 
 static void batch_decided(void *ctx, struct event_batch *b)
@@ -375,7 +360,8 @@ struct poll_loop *poll_loop_create(const struct poll_settings *s, char *why, siz
 	p->json = must(json_decoder_create());
 	p->spare = must(calloc(SPARE, sizeof *p->spare));
 	p->revoke_wait.fired = revoke_waited;
-	p->pace.fired = paced;
+	const struct pace_terms terms = {.calm_ms = CALM_MS, .busy_ms = BUSY_MS, .crowd = CROWD, .enough = p->batch_max};
+	pace_init(&p->pace, p->ports.loop, terms, it_is_time);
 	p->mend = (struct mend_copies){
 		.catalogue = s->catalogue, .seat_lock = s->ports.seat_lock, .loop = s->ports.loop, .mended = mended, .ctx = p};
 	init_work(p);
@@ -405,7 +391,7 @@ void poll_loop_leave(struct poll_loop *p)
 	p->stopping = true;
 	mend_copies_stop(&p->mend);
 	timer_stop(p->ports.loop, &p->revoke_wait);
-	timer_stop(p->ports.loop, &p->pace);
+	pace_stop(&p->pace);
 	forget_waiting(p);
 	for (unsigned i = 0; i < BATCHES; i++) {
 		/* Given up: its bytes are needed no more, what it has published was copied. */

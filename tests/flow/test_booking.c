@@ -391,7 +391,7 @@ static void seats_paid_one_behind_the_other_are_marked_together(void **state)
 
 static void events_of_a_crowd_go_out_together_and_the_first_at_once(void **state)
 {
-	enum { BUYERS = 6, AT_ONCE = 2, WAIT_US = 15000 };
+	enum { BUYERS = 6, AT_ONCE = 1, WAIT_US = 4000 };
 	struct shop *s = *state;
 	struct complete_payment c[BUYERS];
 
