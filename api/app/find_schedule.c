@@ -1,10 +1,15 @@
 #include "api/app/find_schedule.h"
 
+static const struct seating_entry *entry_of(const struct find_schedule *f, struct services *s)
+{
+	return f->last_known ? seating_find_last(s->seating, f->ask.schedule) : seating_find(s->seating, f->ask.schedule);
+}
+
 void find_schedule_ask(struct find_schedule *f, struct services *s, struct flow *flow, int64_t schedule)
 {
 	f->ask.call.flow = flow;
 	f->ask.schedule = schedule;
-	if (!f->asked_plan && seating_find(s->seating, schedule)) {
+	if (!f->asked_plan && entry_of(f, s)) {
 		f->ask.found = true;
 		port_answer(&f->ask.call, TK_NONE);
 		return;
@@ -29,7 +34,7 @@ static bool seats_known(struct find_schedule *f, const struct seat_no *seats, un
 enum found find_schedule_got(
 	struct find_schedule *f, struct services *s, const struct seat_no *seats, unsigned count, int32_t *ret_index)
 {
-	const struct seating_entry *e = f->ask.found ? seating_find(s->seating, f->ask.schedule) : NULL;
+	const struct seating_entry *e = f->ask.found ? entry_of(f, s) : NULL;
 
 	if (!e) return FOUND_NO_SCHEDULE;
 	f->schedule = e->schedule;

@@ -13,6 +13,9 @@
 enum found { FOUND, FOUND_NO_SCHEDULE, FOUND_NO_SEAT, FIND_AGAIN };
 
 struct find_schedule {
+	/* in: the row as last known will do, as for who only waits: the queue's store says where they stand, not the row.
+	 * They hear so however long the database is away. */
+	bool last_known;
 	struct seating_ask ask;
 	bool asked_plan;
 	/* out: copies and references that survive waits */

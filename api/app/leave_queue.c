@@ -16,6 +16,7 @@ static int end(struct leave_queue *l, enum leave_outcome o)
 static void find_schedule(struct flow *f)
 {
 	struct leave_queue *l = self(f);
+	l->find.last_known = true;
 	find_schedule_ask(&l->find, l->services, f, l->call.schedule);
 }
 

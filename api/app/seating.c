@@ -201,14 +201,24 @@ static int64_t row_as_of(const struct seating *s, const struct seating_news *n)
 	return s->poll >= n->first_poll && s->polled_ms > n->row_as_of_ms ? s->polled_ms : n->row_as_of_ms;
 }
 
-const struct seating_entry *seating_find(struct seating *s, int64_t schedule)
+static const struct seating_entry *find(struct seating *s, int64_t schedule, int64_t good_ms)
 {
 	const struct known *k = known_of(s, schedule);
 	int64_t now = loop_now_ms(s->loop);
 
-	if (!k || !k->copy || now - row_as_of(s, k->copy->news) > ROW_GOOD_MS) return NULL;
+	if (!k || !k->copy || now - row_as_of(s, k->copy->news) > good_ms) return NULL;
 	note_use(&k->copy->news->use->used_ms, now);
 	return &k->copy->news->entry;
+}
+
+const struct seating_entry *seating_find(struct seating *s, int64_t schedule)
+{
+	return find(s, schedule, ROW_GOOD_MS);
+}
+
+const struct seating_entry *seating_find_last(struct seating *s, int64_t schedule)
+{
+	return find(s, schedule, INT64_MAX);
 }
 
 struct seat_map *seating_map(struct seating *s, int64_t schedule)

@@ -7,7 +7,7 @@
  * more, if the plan is older than 200 ms.
  *
  * While the database is away a row stays good for 10 s after it was last confirmed, so that a short restart stops no
- * holds; after that seating_find gives NULL and asking TK_UNAVAILABLE.
+ * holds; after that seating_find gives NULL and asking TK_UNAVAILABLE. Who changes nothing may go by it longer.
  *
  * Thread: the shard's. Pointers from seating_find and seating_map stay until the next turn of the loop: take
  * references over waits. */
@@ -31,6 +31,8 @@ struct seating_entry {
 
 /* What is known now and fresh enough to use without asking, or NULL. */
 const struct seating_entry *seating_find(struct seating *s, int64_t schedule);
+/* What was known last, however long ago that was confirmed, or NULL. */
+const struct seating_entry *seating_find_last(struct seating *s, int64_t schedule);
 
 enum seating_need {
 	NEED_SCHEDULE, /* the row and the plan */

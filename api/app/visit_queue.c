@@ -30,6 +30,7 @@ struct queue_rules queue_rules_of(const struct services *s, const struct schedul
 static void find_schedule(struct flow *f)
 {
 	struct visit_queue *v = self(f);
+	v->find.last_known = !v->enter;
 	find_schedule_ask(&v->find, v->services, f, v->schedule);
 }
 

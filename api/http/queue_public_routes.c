@@ -98,6 +98,7 @@ static struct serving_request *serving_self(struct flow *f)
 static void serving_find(struct flow *f)
 {
 	struct serving_request *r = serving_self(f);
+	r->find.last_known = true;
 	find_schedule_ask(&r->find, r->x->app, f, r->schedule);
 }
 

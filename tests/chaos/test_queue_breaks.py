@@ -288,6 +288,38 @@ def test_time_in_which_nobody_could_be_admitted_counts_against_nobody(room, serv
     assert inside.place()["status"] == "EXPIRED"
 
 
+# --- PostgreSQL is away ---
+
+def test_who_waits_is_told_so_however_long_postgres_hangs(room, servers):
+    """Longer than the 10 s for which rows are good without it. Nobody is let in meanwhile, and it counts against nobody."""
+    r = room(2, queue_active_ttl_s=30, queue_wait_grace_s=30)
+    r.steer(1)
+    inside, first, second = r.guests(3)
+    inside.must_enter()
+    inside.await_status("ACTIVE")
+    for g in (first, second):
+        g.must_enter()
+    r.serving()
+    servers.postgres.freeze()
+    over, last = time.monotonic() + 14, 0
+    while time.monotonic() < over:
+        start = time.monotonic()
+        for api in r.apis:
+            assert (first.place(api)["rank"], second.place(api)["rank"]) == (1, 2)
+            ok(inside.verify(api))
+            assert r.serving(api)["waiting"] == 2
+            assert api.http.get("/queue/ping").status == 200
+        last = time.monotonic() - start
+        time.sleep(0.2)
+    assert last < LOADED, f"{last:.1f} s for eight answers"
+    problem(r.guest().enter(), 503, "UNAVAILABLE")
+    inside.leave()
+    first.leave()
+    assert second.place()["rank"] == 1
+    servers.postgres.thaw()
+    second.await_status("ACTIVE")
+
+
 # --- the split ---
 
 def test_both_halves_killed_hung_and_restarted_under_buyers(fresh_world, servers):

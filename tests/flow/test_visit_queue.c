@@ -323,6 +323,23 @@ static void the_operator_can_pause_while_nobody_can_be_counted(void **state)
 	assert_true(steer(h, (struct steer_queue){.schedule = HALL_OPEN}).setting.paused);
 }
 
+static void who_waits_is_told_so_however_long_the_database_is_away(void **state)
+{
+	enum { LONG_MS = 10300 }; /* rows are good for 10 s */
+	struct hall *h = *state;
+
+	hall_enter(h, TOM);
+	hall_enter(h, ANN);
+	h->w.catalogue.fault[FAKE_SCHEDULE] = (struct fake_fault){.countdown = 1, .times = 1000000, .err = AWAY};
+	hall_turn_for(h, LONG_MS);
+	assert_int_equal(hall_enter(h, BOB).outcome, VISIT_FAILED); /* not by rules that may have changed */
+	assert_int_equal(hall_visit(h, HALL_OPEN, ANN, false, NULL).call.place.rank, 2);
+	assert_int_equal(leave(h, HALL_OPEN, TOM), LEFT);
+	assert_int_equal(hall_visit(h, HALL_OPEN, ANN, false, NULL).call.place.rank, 1);
+	h->w.catalogue.fault[FAKE_SCHEDULE] = (struct fake_fault){0};
+	assert_int_equal(hall_enter(h, BOB).outcome, VISIT_PLACED);
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, open_hall, close_hall)
@@ -331,6 +348,7 @@ int main(void)
 		TEST(sold_out_is_known_at_the_first_entry_and_to_nobody_in_line_before),
 		TEST(the_first_entry_begins_the_queue),
 		TEST(the_operator_can_pause_while_nobody_can_be_counted),
+		TEST(who_waits_is_told_so_however_long_the_database_is_away),
 		TEST(entering_again_gives_the_same_place),
 		TEST(a_place_that_redis_lost_comes_back_by_its_token),
 		TEST(a_token_of_somebody_else_is_as_good_as_none),
