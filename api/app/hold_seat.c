@@ -1,7 +1,6 @@
 #include "api/app/hold_seat.h"
 
 #include "runtime/metrics.h"
-#include "runtime/when.h"
 
 enum { FIND_SCHEDULE, CHECK_ADMISSION, LOCK_SEATS, LOAD_COPY };
 
@@ -65,11 +64,6 @@ static void check_admission(struct flow *f)
 	check_admission_ask(&h->check, h->services, f);
 }
 
-static bool sale_is_open(const struct schedule *s)
-{
-	return s->sale_opens_at_ms == TIME_NONE || s->sale_opens_at_ms <= when_now_ms();
-}
-
 /* There is no bypass before the opening. */
 static int too_early(struct hold_seat *h)
 {
@@ -92,14 +86,13 @@ static int admission_checked(struct flow *f)
 	h->bypassed = h->check.outcome == ADMISSION_BYPASSED;
 	h->admitted = h->check.outcome == ADMITTED || h->bypassed;
 	if (!h->admitted) return end(h, REFUSAL[h->check.outcome]);
-	if (!h->no_seat) return LOCK_SEATS;
-	if (h->bypassed && !sale_is_open(&h->find.schedule)) return too_early(h);
+	if (!h->no_seat || h->bypassed) return LOCK_SEATS;
 	h->culprit = h->find.missing;
 	return end(h, HOLD_NO_SEAT);
 }
 
-/* More seats than the limit are refused whatever their states, but only after the gate and the opening: one seat and a
- * limit of 0 ask for those. */
+/* More seats than the limit are refused whatever their states, but only after the gate and the opening; and whether a
+ * sale has opened that a bypass may not come before, Redis' clock says: one seat and a limit of 0 ask for those. */
 static bool is_over_limit(const struct hold_seat *h)
 {
 	return h->count > h->services->config->max_seats_per_user;
@@ -109,17 +102,17 @@ static void lock_seats(struct flow *f)
 {
 	struct hold_seat *h = self(f);
 	const struct config *c = h->services->config;
-	bool over = is_over_limit(h);
+	bool only_asks = is_over_limit(h) || h->no_seat;
 
 	h->hold.call.flow = f;
 	h->hold.schedule = h->schedule;
 	h->hold.user = h->user;
 	h->hold.ttl_ms = c->hold_ttl_s * 1000;
-	h->hold.limit = over ? 0 : c->max_seats_per_user;
+	h->hold.limit = only_asks ? 0 : c->max_seats_per_user;
 	h->hold.opens_at_ms = h->find.schedule.sale_opens_at_ms;
 	h->hold.gate = (struct seat_gate){h->admitted ? 0 : h->ticket.number, c->queue_active_ttl_s * 1000};
 	h->hold.seats = h->seats;
-	h->hold.count = over ? 1 : h->count;
+	h->hold.count = only_asks ? 1 : h->count;
 	h->services->seats->hold(h->services->seats, &h->hold);
 }
 
@@ -137,7 +130,8 @@ static int seats_locked(struct flow *f)
 	enum hold_verdict verdict = h->hold.verdict;
 
 	if (tk_failed(f->err)) return end(h, HOLD_FAILED);
-	h->culprit = h->hold.culprit;
+	h->culprit = h->no_seat ? h->find.missing : h->hold.culprit;
+	if (h->no_seat && verdict != HOLD_TOO_EARLY) return end(h, HOLD_NO_SEAT);
 	if (is_over_limit(h) && verdict <= HOLD_SOLD) verdict = HOLD_LIMIT;
 	switch (verdict) {
 	case HOLD_PLACED: return end(h, placed(h));

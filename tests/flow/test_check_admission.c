@@ -320,6 +320,12 @@ static void there_is_no_bypass_before_the_opening(void **state)
 	s = hold_it(h, (struct wanted){.schedule = HALL_EARLY, .user = TOM, .seat = 99});
 	assert_int_equal(s->outcome, HOLD_NO_QUEUE);
 	assert_false(s->bypassed);
+	hall_move_clock(h, 120000); /* the opening is by Redis' clock */
+	hall_turn(h);
+	h->bypass.window = 0;
+	s = hold_it(h, (struct wanted){.schedule = HALL_EARLY, .user = TOM, .seat = 99});
+	assert_int_equal(s->outcome, HOLD_NO_SEAT);
+	assert_true(s->bypassed);
 }
 
 static void concerts_without_a_queue_never_call_it(void **state)
