@@ -1070,6 +1070,65 @@ static void at_opening_the_draw_comes_before_everything(void **state)
 	free(users);
 }
 
+static void assert_enters(struct queue_world *w, int64_t user, int64_t opens_at_ms, int64_t number)
+{
+	int64_t kept = w->rules.opens_at_ms;
+	w->rules.opens_at_ms = opens_at_ms;
+	assert_int_equal(room_enter(w, user).number, number); /* 0: PRE_QUEUE */
+	w->rules.opens_at_ms = kept;
+}
+
+/* The operator brought it forward; who admits has heard of that, another daemon not yet. */
+static void nobody_is_early_once_who_admits_knows_that_it_has_opened(void **state)
+{
+	struct queue_world *w = before_opening(state, 60000);
+	int64_t users[10], later = w->rules.opens_at_ms;
+	assert_enters(w, ANNA, later, 0);
+	open_now(w);
+	assert_true(tick_draw(w, false).draw_due);
+	assert_enters(w, BERT, later, 2);
+	assert_int_equal(scan_all(w, users, 10), 1);
+	assert_true(number_piece(w, DAEMON, users, 1, 1, true));
+	assert_enters(w, CLEO, later, 3);
+	assert_int_equal(room_tick(w, 0).waiting, 3);
+	assert_enters(w, DORA, later, 4);
+	assert_int_equal(look(w).pre, 0);
+}
+
+static void nobody_is_early_where_nobody_was(void **state)
+{
+	struct queue_world *w = before_opening(state, 60000);
+	int64_t later = w->rules.opens_at_ms;
+	open_now(w);
+	assert_true(tick_draw(w, false).draw_due); /* of nobody */
+	assert_enters(w, ANNA, later, 1);
+	assert_enters(w, BERT, w->rules.opens_at_ms, 2);
+}
+
+static void an_opening_that_is_put_off_has_early_users_again(void **state)
+{
+	struct queue_world *w = before_opening(state, 60000);
+	int64_t later = w->rules.opens_at_ms;
+	open_now(w);
+	assert_enters(w, ANNA, w->rules.opens_at_ms, 1);
+	room_tick(w, 0);
+	w->rules.opens_at_ms = later;
+	room_tick(w, 0);
+	assert_enters(w, BERT, later, 0);
+}
+
+static void an_opening_that_is_put_off_while_nobody_is_there_has_early_users_again(void **state)
+{
+	struct queue_world *w = before_opening(state, 60000);
+	int64_t later = w->rules.opens_at_ms;
+	open_now(w);
+	assert_enters(w, ANNA, w->rules.opens_at_ms, 1);
+	room_tick(w, 0);
+	room_leave(w, ANNA);
+	room_tick(w, 0);
+	assert_enters(w, BERT, later, 0);
+}
+
 static void a_draw_without_anybody_is_due_too(void **state)
 {
 	struct queue_world *w = before_opening(state, 60000);
@@ -1455,6 +1514,10 @@ int queue_store_suite(const char *name, CMFixtureFunction setup, CMFixtureFuncti
 		cmocka_unit_test(who_only_stands_by_knows_the_uses_too),
 		cmocka_unit_test(who_comes_early_has_no_number_and_is_not_admitted),
 		cmocka_unit_test(at_opening_the_draw_comes_before_everything),
+		cmocka_unit_test(nobody_is_early_once_who_admits_knows_that_it_has_opened),
+		cmocka_unit_test(nobody_is_early_where_nobody_was),
+		cmocka_unit_test(an_opening_that_is_put_off_has_early_users_again),
+		cmocka_unit_test(an_opening_that_is_put_off_while_nobody_is_there_has_early_users_again),
 		cmocka_unit_test(a_draw_without_anybody_is_due_too),
 		cmocka_unit_test(a_draw_that_is_due_is_looked_at_until_it_is_done),
 		cmocka_unit_test(a_draw_begun_again_comes_to_the_same),

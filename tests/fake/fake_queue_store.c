@@ -33,7 +33,7 @@ struct fake_line {
 	struct fake_span *window, *turned, *samples; /* {when, how many}; {low, high}; {when, number} */
 	int64_t *spent;
 	unsigned place_count, early_count, window_count, turned_count, sample_count, spent_count;
-	bool collecting, open, sold, busy;
+	bool collecting, opened, open, sold, busy;
 	int64_t frozen, first; /* early users when it opened, the number of the first of them */
 	int64_t seq, base, shift, ticked, serving, rate, sampled, uses;
 	uint64_t daemon;
@@ -178,6 +178,7 @@ static void wake(struct fake_queue_store *f, struct fake_line *l)
 static void freeze(struct fake_line *l)
 {
 	l->collecting = false;
+	l->opened = true;
 	l->frozen = l->early_count;
 	l->first = l->seq == l->base ? 1 : l->seq + 1;
 	if (l->frozen && l->first + l->frozen - 1 > l->seq) l->seq = l->first + l->frozen - 1;
@@ -250,7 +251,7 @@ static void enter_early(struct fake_queue_store *f, struct fake_line *l, struct 
 
 static void enter_anew(struct fake_queue_store *f, struct fake_line *l, struct queue_place_call *k, int64_t token)
 {
-	if (f->now_ms < k->rules.opens_at_ms && !l->frozen) {
+	if (f->now_ms < k->rules.opens_at_ms && !l->opened) {
 		enter_early(f, l, k);
 		return;
 	}
@@ -583,7 +584,7 @@ static void sum_up(struct fake_queue_store *f, struct fake_line *l, struct queue
 		l->sampled = f->now_ms;
 	}
 	if (k->waiting + k->active + k->pre > 0 || k->draw_due) return;
-	l->open = l->sold = l->busy = false;
+	l->open = l->sold = l->busy = l->opened = false;
 	l->ticked = 0;
 	l->sum = l->weight = 0;
 	l->credit = 1e9;
@@ -606,6 +607,7 @@ static void do_tick(struct fake_queue_store *f, struct port_call *c)
 	l->sold = k->sold_out;
 	bool opened = f->now_ms >= k->rules.opens_at_ms;
 	if (opened && l->collecting) freeze(l);
+	if (!l->frozen) l->opened = opened;
 	k->draw_due = l->frozen > 0 || (opened && !k->drawn && k->rules.opens_at_ms != TIME_NONE);
 	k->more = clean(f, l, k->rules.grace_ms);
 	bool admits = opened && !k->draw_due && !k->paused && !k->sold_out && l->uses < k->uses_end;

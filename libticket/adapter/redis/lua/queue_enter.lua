@@ -104,7 +104,8 @@ local function enter(user, token)
 		spend(number)
 		if number + 0 == token then token = 0 end
 	end
-	if now < opens and pre <= 0 then return enter_early(user) end
+	-- Who admits may know of an opening that was brought forward before the caller does: then nobody is early.
+	if now < opens and (pre == 0 or pre == -1) then return enter_early(user) end
 	if pre == 0 then
 		freeze()
 		if call('SISMEMBER', PRE, user) == 1 then return reply(PRE_QUEUE, 0, -1) end

@@ -1,6 +1,7 @@
 -- Included by the scripts of the queue. They have set: call, KEYS[1] = queue:head:{S} and what is packed in it, now (by
 -- Redis' clock, ms), q (the queue's own time). Numbers up to `base` are of earlier lives of the store; `pre` is -1:
--- nobody came early, 0: they do, or how many did and wait for the draw; `sold` is 0 or 1; `ticked` 0: nobody is there.
+-- nobody came early, 0: they do, how many did and wait for the draw, or -2: it has opened and nobody does any more;
+-- `sold` is 0 or 1; `ticked` 0: nobody is there.
 -- Numbers stay text as Redis gave them.
 local REMEMBER = 600000
 local tail = string.match(KEYS[1], '{.*')
@@ -72,7 +73,7 @@ end
 local function freeze()
 	pre = call('SCARD', PRE)
 	if pre == 0 then
-		pre = -1
+		pre = -2
 	else
 		local seq = call('GET', SEQ) + 0
 		local first = seq == base and 1 or seq + 1

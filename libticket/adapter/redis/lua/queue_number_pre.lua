@@ -24,7 +24,7 @@ end
 if #line > 0 then call('ZADD', QUEUE, unpack(line)) end
 if ARGV[4] == '1' then
 	call('UNLINK', PRE, LEFT)
-	pre = -1
+	pre = -2
 	save()
 end
 return 1

@@ -48,6 +48,7 @@ end
 
 local opened = now >= ARGV[9] + 0
 if opened and pre == 0 then freeze() end
+if pre < 0 then pre = opened and -2 or -1 end
 local due = pre > 0 or (opened and ARGV[8] ~= '1' and ARGV[10] == '1')
 local waiting = call('ZCARD', QUEUE)
 local keep_each = grace > 0 and math.min(KEEP_MS, grace / 4) or KEEP_MS
@@ -171,6 +172,7 @@ if idle then
 	call('PEXPIRE', PAST, REMEMBER)
 	call('UNLINK', WHEN)
 	ticked, credit, sold, sum, weight = 0, cap, 0, 0, 0
+	if pre < 0 then pre = -1 end -- nobody looks whether the opening is put off
 end
 
 local low = (m[9] or 0) + 0
