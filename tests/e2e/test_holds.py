@@ -61,6 +61,14 @@ def test_ones_own_hold_again_is_200_and_not_prolonged(world, api):
     assert again["ttlSeconds"] <= 100
 
 
+def test_the_end_of_a_hold_is_told_alike_every_time(world, api):
+    buyer, seat = world.buyer(api), world.seat()
+    first = buyer.must_hold(2, seat)
+    told = {ok(buyer.hold(2, seat), 200)["expiresAt"] for _ in range(100)}
+    told |= {ok(buyer.holds(2), 200)["items"][0]["expiresAt"] for _ in range(100)}
+    assert told == {first["expiresAt"]}
+
+
 def test_of_a_hundred_who_want_one_seat_one_gets_it_and_99_hear_409(world, api):
     seat = world.seat()
     got = together([lambda b=world.buyer(api): b.hold(2, seat) for _ in range(100)])

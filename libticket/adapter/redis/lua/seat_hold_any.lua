@@ -50,9 +50,9 @@ hold = function(user, list, text)
 	for i = 1, count do
 		local over = now + ttl
 		if own[i] then
-			local left = call('PTTL', locks[i])
-			if left < 0 then call('PEXPIRE', locks[i], ttl) -- set by hand, and no hold lives forever
-			else over = now + left end
+			local set = call('PEXPIRETIME', locks[i])
+			if set < 0 then call('PEXPIRE', locks[i], ttl) -- set by hand, and no hold lives forever
+			else over = set end
 			if not seats[names[i]] then
 				seats[names[i]] = {over}
 				change = true

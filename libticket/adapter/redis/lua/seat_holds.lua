@@ -7,9 +7,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local reply, json = {now}, call('HGET', KEYS[1], ARGV[1])
 for seat, e in pairs(json and cjson.decode(json) or {}) do
 	if e[1] ~= 'S' and e[1] ~= 'H' and call('GET', KEYS[2] .. seat) == ARGV[1] then
-		local left = call('PTTL', KEYS[2] .. seat)
+		local over = call('PEXPIRETIME', KEYS[2] .. seat)
 		reply[#reply + 1] = seat
-		reply[#reply + 1] = left < 0 and e[1] or now + left
+		reply[#reply + 1] = over < 0 and e[1] or over
 	end
 end
 return reply
