@@ -23,6 +23,22 @@ bool guard_uri_is_cramped(const char *raw_uri)
 	return strlen(raw_uri) + entries * POOL_ENTRY > MEMORY_PER_CONNECTION - ANSWER_HEADERS;
 }
 
+/* Without the blanks behind it, which are not part of it (RFC 9110, section 5.5); libmicrohttpd leaves those. */
+static size_t length(const char *value)
+{
+	size_t n = value ? strlen(value) : 0;
+
+	while (n && (value[n - 1] == ' ' || value[n - 1] == '\t')) n--;
+	return n;
+}
+
+static const char *taken(struct exchange *x, const char *value)
+{
+	size_t n = length(value);
+
+	return n && !value[n] ? value : arena_strdup(&x->arena, value, n);
+}
+
 struct collection {
 	struct exchange *x;
 	size_t pool; /* bytes of libmicrohttpd's pool that the entries take */
@@ -39,13 +55,13 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *k
 	if (kind != MHD_HEADER_KIND) return MHD_YES;
 #define TAKE(name, field)                                                                                              \
 	if (strcasecmp(key, name) == 0) {                                                                                  \
-		h->field = value ? value : "";                                                                                 \
+		h->field = taken(x, value);                                                                                    \
 		return MHD_YES;                                                                                                \
 	}
 /* Outlives the connection. */
 #define KEEP(name, field)                                                                                              \
 	if (strcasecmp(key, name) == 0) {                                                                                  \
-		h->field = value ? arena_strdup(&x->arena, value, strlen(value)) : "";                                         \
+		h->field = arena_strdup(&x->arena, value, length(value));                                                      \
 		return MHD_YES;                                                                                                \
 	}
 	switch (key[0] | 0x20) {
@@ -72,9 +88,10 @@ static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *k
 	case 'q': KEEP("Queue-Token", queue_token) break;
 	case 't':
 		KEEP("traceparent", traceparent)
-		if (strcasecmp(key, "Transfer-Encoding") == 0) h->encodings++;
-		TAKE("Transfer-Encoding", transfer_encoding)
-		break;
+		if (strcasecmp(key, "Transfer-Encoding") != 0) break;
+		h->encodings++;
+		h->transfer_encoding = value ? value : ""; /* as it came: "chunked " is not chunked to libmicrohttpd */
+		return MHD_YES;
 	}
 #undef TAKE
 #undef KEEP

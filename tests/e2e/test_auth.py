@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from support.client import answers
 from support.expect import ok, problem
 from support.stack import JWT_SECRET, run_once, uuid7
 
@@ -164,6 +165,14 @@ def test_what_is_public_needs_no_token_and_does_not_mind_a_bad_one(api, path):
 
 def test_the_scheme_is_a_word_in_any_case(world, api):
     assert api.http.get("/tickets/holds?scheduleId=2", {"Authorization": "bearer " + token(7)}).status == 200
+
+
+def test_blanks_behind_a_headers_value_are_not_part_of_it(world, api):
+    body = json.dumps({"scheduleId": 2, "seatNo": world.seat()})
+    got = answers(api.http.raw((f"POST /tickets/hold HTTP/1.1\r\nHost: x \r\nAuthorization: Bearer {token(world.user())} \t\r\n"
+                                f"Content-Type: application/json \r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+                                f"{body}").encode()))
+    assert [a.status for a in got] == [201], got
 
 
 def test_with_auth_off_the_user_must_be_named(world):
