@@ -175,10 +175,10 @@ static int64_t cores(void)
 
 static void fill_dependent(struct config *c)
 {
-	if (c->http_shards == 0) c->http_shards = cores();
-	if (c->database_connections == 0) c->database_connections = DB_CONNECTIONS_A_SHARD * c->http_shards;
+	if (c->http_shards == SETTING_UNSET) c->http_shards = cores();
+	if (c->database_connections == SETTING_UNSET) c->database_connections = DB_CONNECTIONS_A_SHARD * c->http_shards;
 	if (!c->queue_redis_url) c->queue_redis_url = mem_must(strdup(c->redis_url));
-	if (c->queue_bypass_per_s < 0) c->queue_bypass_per_s = c->queue_admit_per_s;
+	if (c->queue_bypass_per_s == SETTING_UNSET) c->queue_bypass_per_s = c->queue_admit_per_s;
 }
 
 /* Apache Kafka's rule for names of topics. */
@@ -200,11 +200,21 @@ static bool all_items(const char *list, bool (*ok)(const char *item, size_t n))
 	}
 }
 
+static bool is_port(const char *s, size_t n)
+{
+	char text[6] = "";
+	int64_t port;
+
+	if (n >= sizeof text) return false;
+	memcpy(text, s, n);
+	return parse_int(text, 1, 65535, &port);
+}
+
 static bool is_broker(const char *item, size_t n)
 {
 	const char *colon = memrchr(item, ':', n);
-	size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
-	if (colon && (digits == 0 || digits > 5 || colon + 1 + digits != item + n || colon == item)) return false;
+
+	if (colon && (colon == item || !is_port(colon + 1, (size_t)(item + n - colon - 1)))) return false;
 	return n > 0 && memchr(item, ' ', n) == NULL;
 }
 

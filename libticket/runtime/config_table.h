@@ -6,6 +6,7 @@
 
 #include "runtime/config.h"
 
+enum { SETTING_UNSET = -1 }; /* an integer's default that depends on others */
 enum setting_type { SETTING_IS_INT, SETTING_IS_STR, SETTING_IS_ADDR, SETTING_IS_ENUM };
 struct setting {
 	enum setting_type type;

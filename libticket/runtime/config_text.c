@@ -38,7 +38,10 @@ static void put_bounds(struct wrap *w, const struct setting *s)
 	long long min = s->min, max = s->max;
 
 	switch (s->type) {
-	case SETTING_IS_INT: snprintf(text, sizeof text, "[%lld; %lld to %lld]", (long long)s->dflt_int, min, max); break;
+	case SETTING_IS_INT:
+		if (s->dflt_int == SETTING_UNSET) snprintf(text, sizeof text, "[unset; %lld to %lld]", min, max);
+		else snprintf(text, sizeof text, "[%lld; %lld to %lld]", (long long)s->dflt_int, min, max);
+		break;
 	case SETTING_IS_STR:
 		snprintf(text, sizeof text, "[%s; %lld to %lld bytes]", s->dflt ? s->dflt : "unset", min, max);
 		break;
@@ -60,7 +63,7 @@ static void help_row(FILE *out, const struct setting *s)
 
 void config_help(FILE *out, enum config_daemon who)
 {
-	fputs("Settings, from the environment [default; bounds]:\n", out);
+	fputs("Settings, from the environment only [default; bounds]:\n", out);
 	for (int i = 0; i < SETTINGS; i++) {
 		if (SETTING[i].who & who) help_row(out, &SETTING[i]);
 	}

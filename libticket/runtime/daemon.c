@@ -45,7 +45,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static void print_help(const struct daemon_program *p, const struct argp *argp)
 {
 	argp_help(argp, stdout, ARGP_HELP_STD_HELP & ~ARGP_HELP_EXIT_OK, (char *)p->name);
-	printf("\nSettings, from the environment only:\n");
+	putchar('\n');
 	config_help(stdout, p->settings);
 	printf("\nPaths:\n");
 	p->help_paths();

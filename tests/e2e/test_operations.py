@@ -76,9 +76,10 @@ def test_a_number_is_a_number_within_bounds(kind, name):
 def test_the_bounds_of_the_contract():
     for name, worst, least in (("PAYMENT_TTL_S", "-1", "0"), ("QUEUE_MAX_ACTIVE", "-1", "0"), ("QUEUE_WAIT_GRACE_S", "-1", "0"),
                                ("RATE_LIMIT_PER_S", "-1", "0"), ("HOLD_TTL_S", "0", "1"), ("MAX_SEATS_PER_USER", "0", "1"),
-                               ("JWT_TTL_S", "0", "1"), ("OUTBOX_MAX", "0", "1"), ("HTTP_MAX_CONNECTIONS", "0", "1")):
+                               ("JWT_TTL_S", "0", "1"), ("HTTP_SHARDS", "0", "1"), ("QUEUE_BYPASS_PER_S", "-1", "0"), ("OUTBOX_MAX", "0", "1"), ("HTTP_MAX_CONNECTIONS", "0", "1")):
         refused(check("api", **{name.lower(): worst}), name)
         assert check("api", **{name.lower(): least}).returncode == 0, name
+    refused(check("api", database_connections="0"), "DATABASE_CONNECTIONS")
 
 
 @pytest.mark.parametrize("name", WORDS["api"])
@@ -98,7 +99,9 @@ def test_an_address_is_an_address(kind, bad):
 
 
 @pytest.mark.parametrize("kind", DAEMONS)
-@pytest.mark.parametrize("name, bad", [("DATABASE_URL", "nonsense://x"), ("REDIS_URL", "http://x"), ("REDIS_URL", "redis://"),
+@pytest.mark.parametrize("name, bad", [("DATABASE_URL", "nonsense://x"), ("DATABASE_URL", "postgresql://h:99999/d"),
+                                       ("DATABASE_URL", "postgresql://h:x/d"), ("DATABASE_URL", "host=h port=0"),
+                                       ("KAFKA_BROKERS", "h:99999"), ("KAFKA_BROKERS", "h:0"), ("REDIS_URL", "http://x"), ("REDIS_URL", "redis://"),
                                        ("REDIS_URL", "redis://h:99999/0"), ("REDIS_URL", "redis://127.0.0.1:6379/x")])
 def test_an_url_is_an_url(kind, name, bad):
     refused(check(kind, **{name.lower(): bad}), name)

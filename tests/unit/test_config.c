@@ -105,10 +105,12 @@ static void integers_are_taken_to_their_bounds_and_no_further(void **state)
 	(void)state;
 	assert_taken("TICKET_HOLD_TTL_S", "1");
 	assert_taken("TICKET_HOLD_TTL_S", "86400");
-	assert_taken("TICKET_QUEUE_BYPASS_PER_S", "-1");
+	assert_taken("TICKET_QUEUE_BYPASS_PER_S", "0");
 	assert_value_refused("TICKET_HOLD_TTL_S", "0");
 	assert_value_refused("TICKET_HOLD_TTL_S", "86401");
-	assert_value_refused("TICKET_QUEUE_BYPASS_PER_S", "-2");
+	assert_value_refused("TICKET_QUEUE_BYPASS_PER_S", "-1");
+	assert_value_refused("TICKET_HTTP_SHARDS", "0");
+	assert_value_refused("TICKET_DATABASE_CONNECTIONS", "0");
 }
 
 static void what_is_no_plain_integer_is_refused(void **state)
