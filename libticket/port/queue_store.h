@@ -72,7 +72,7 @@ struct queue_leave {
 /* Verify and gate: is this place admitted; counts as being heard of and claims. */
 struct queue_verify {
 	struct port_call call;
-	int64_t schedule, user, number, epoch; /* number 0: a token from before the draw, WAITING at best */
+	int64_t schedule, user, number, epoch; /* number 0: a token from before the draw, good for what that made of it */
 	struct queue_rules rules;
 	enum { VERIFY_ACTIVE, VERIFY_WAITING, VERIFY_INVALID, VERIFY_NEW_LIFE } verdict;
 	int64_t expires_in_ms;

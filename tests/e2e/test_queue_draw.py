@@ -42,6 +42,7 @@ def test_the_order_is_the_one_of_the_published_seed(world, apis):
     for g in early:
         p = g.must_enter()
         assert p["status"] == "PRE_QUEUE" and p["number"] is None and p["rank"] is None and p["etaSeconds"] is None, p
+    first_token = {g.user: g.token for g in early}
     eager = early[0]  # nor do many connections
     got = together([lambda: ok(eager.enter()) for _ in range(30)])
     assert {p["status"] for p in got} == {"PRE_QUEUE"} and len({p["token"] for p in got}) == 1
@@ -76,6 +77,8 @@ def test_the_order_is_the_one_of_the_published_seed(world, apis):
     watcher.assert_kept()
     assert {n for _, n in watcher.admitted} == set(range(1, 21))
     assert ok(by_user[order[0]].hold("Z-1"), 201)
+    assert ok(by_user[order[1]].hold("Z-2", token=first_token[order[1]]), 201)
+    assert ok(by_user[order[2]].verify(token=first_token[order[2]]))["status"] == "ACTIVE"
 
 
 def test_who_enters_at_the_moment_of_opening_is_early_or_behind(world, apis):

@@ -346,17 +346,17 @@ static void do_verify(struct fake_queue_store *f, struct port_call *c)
 {
 	CALL_ON_LINE(queue_verify);
 	struct fake_place *p = find(l, k->user);
+	bool theirs = p && (k->number == 0 || p->number == k->number);
 	int64_t q = q_of(f, l);
 	k->expires_in_ms = 0;
 	k->verdict = VERIFY_NEW_LIFE;
 	if (l->life != f->life) return;
 	k->verdict = VERIFY_INVALID;
-	if (is(p, QUEUE_ACTIVE) && p->number == k->number && !over(p, q)) {
+	if (is(p, QUEUE_ACTIVE) && theirs && !over(p, q)) {
 		claim(p, q, k->rules.active_ttl_ms);
 		k->verdict = VERIFY_ACTIVE;
 		k->expires_in_ms = p->until - q;
-	} else if (is(p, QUEUE_WAITING) && (k->number == 0 || p->number == k->number) &&
-		!silent(l, p, q, k->rules.grace_ms)) {
+	} else if (is(p, QUEUE_WAITING) && theirs && !silent(l, p, q, k->rules.grace_ms)) {
 		if (k->rules.grace_ms) p->heard = q;
 		k->verdict = VERIFY_WAITING;
 	} else if (!is(p, QUEUE_WAITING) && k->number == 0 && is_early(l, k->user)) {

@@ -11,23 +11,24 @@ local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
 local q, stalled = now - shift, now - ticked
 if (stalled > 5000 or stalled < 0) and ticked > 0 then q = ticked - shift end
 
--- Admitted and claimed: nearly every call.
-local place = call('HGET', KEYS[2], user)
-if place == ARGV[3] .. ':1' then
+-- Admitted and claimed: nearly every call. A token from before the draw is that of what the draw made of the place.
+local place, number = call('HGET', KEYS[2], user), ARGV[3]
+if number == '0' and place then number = string.match(place, '^(%d+):') end
+if place == number .. ':1' then
 	local ends = call('ZSCORE', KEYS[3], user)
 	if ends and ends - q > 0 then return {0, ends - q} end
 	return 2
 end
 
 --include queue_lib
-if place == ARGV[3] .. ':0' then
-	local ends = claim(user, ARGV[3], '0', ARGV[5] + 0)
+if place == number .. ':0' then
+	local ends = claim(user, number, '0', ARGV[5] + 0)
 	return ends and {0, ends - q} or 2
 end
 local waiting = call('ZSCORE', QUEUE, user)
 if waiting then
-	if waiting ~= ARGV[3] and ARGV[3] ~= '0' then return 2 end
+	if waiting ~= number and number ~= '0' then return 2 end
 	return hear(waiting + 0, ARGV[4] + 0) and 1 or 2
 end
-local early = ARGV[3] == '0' and pre >= 0 and call('SISMEMBER', PRE, user) == 1
+local early = number == '0' and pre >= 0 and call('SISMEMBER', PRE, user) == 1
 return early and call('SISMEMBER', LEFT, user) == 0 and 1 or 2
