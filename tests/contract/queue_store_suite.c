@@ -807,11 +807,11 @@ static void without_a_grace_nobody_is_dropped(void **state)
 	room_enter(w, BERT);
 	w->pass(w, 300);
 	assert_int_equal(room_tick(w, 0).waiting, 2);
-	w->rules.grace_ms = 200; /* set now: runs from now */
+	w->rules.grace_ms = 600; /* set now: runs from now */
 	assert_int_equal(room_tick(w, 0).waiting, 2);
-	w->pass(w, 120);
+	w->pass(w, 360);
 	assert_is(w, BERT, QUEUE_WAITING);
-	w->pass(w, 120);
+	w->pass(w, 360);
 	assert_int_equal(room_tick(w, 0).waiting, 1);
 	assert_waiting(w, BERT, 2, 1, 1);
 }

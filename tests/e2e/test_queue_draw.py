@@ -9,6 +9,8 @@ from support.expect import is_time, ok, problem
 from support.stack import eventually, together
 from support.waiting_room import Room, Watcher, drawn_order
 
+LOADED = 3
+
 
 @pytest.fixture(scope="module")
 def world_settings():
@@ -123,6 +125,25 @@ def test_a_draw_of_nobody(world, apis):
     assert first.number == 1
     d = drawn(room)
     assert d["count"] == 0 and d["commitment"] == commitment == hashlib.sha256(bytes.fromhex(d["seed"])).hexdigest()
+
+
+def test_a_hundred_thousand_are_drawn_within_seconds(world, apis):
+    """Five after the opening, by all that it takes, on an idle machine; a loaded one has longer."""
+    room = Room(world, apis, opens="6 seconds")
+    opens = time.monotonic() + 6
+    assert room.guest(200_000).must_enter()["status"] == "PRE_QUEUE"
+    users = list(range(100_001, 200_001))  # the others come through Redis, as if they had entered
+    for i in range(0, len(users), 5000):
+        world.redis.sadd(f"queue:pre:{{{room.schedule}}}", *users[i:i + 5000])
+    room.steer(0)
+    assert time.monotonic() < opens - 1, "too slow to be early"
+    d = drawn(room)
+    took = time.monotonic() - opens
+    assert d["count"] == 100_000
+    order = drawn_order(d["seed"], users)
+    assert room.line() == [(u, i + 1) for i, u in enumerate(order)]
+    assert took < 5 * LOADED, f"{took:.1f} s"
+    world.redis.delete(*world.redis.keys(f"queue:*{{{room.schedule}}}*"))
 
 
 def test_the_seeds_of_two_schedules_have_nothing_in_common(world, apis):

@@ -261,6 +261,27 @@ def buy(room, guest, seat):
     return order
 
 
+def test_metrics_say_how_a_room_stands_and_how_long_people_waited(room):
+    def sums(name):
+        return sum(a.metrics().get(name, 0) for a in room.apis)
+
+    def stands(waiting, active):
+        seen = [(m.get("ticket_queue_waiting", schedule=str(room.schedule)), m.get("ticket_queue_active", schedule=str(room.schedule)))
+                for m in (a.metrics() for a in room.apis)]
+        return seen == [(waiting, active)] * len(room.apis)
+    names = ("ticket_queue_admitted_total", "ticket_queue_wait_seconds_count", "ticket_queue_wait_seconds_sum")
+    before = [sums(n) for n in names]
+    first, second, third = room.guests(3)
+    for g in (first, second, third):
+        g.must_enter()
+    time.sleep(1.5)
+    room.steer(1)
+    first.await_status("ACTIVE")
+    eventually(lambda: stands(2, 1), "every daemon says so")
+    admitted, waits, seconds = (sums(n) - b for n, b in zip(names, before))
+    assert (admitted, waits) == (1, 1) and 0.9 <= seconds <= 30, (admitted, waits, seconds)
+
+
 def test_a_paid_order_uses_the_token_and_admits_the_next(room, world, consumer):
     room.steer(1)
     first, second = room.guests(2)
