@@ -343,6 +343,24 @@ def test_the_place_of_who_bought_the_last_seat_is_given_to_nobody(world, apis, c
     for g in waiting:
         g.await_status("SOLD_OUT", within_s=4)
 
+def test_a_sale_to_the_last_seat_lets_nobody_in_for_nothing(world, apis, consumer):
+    """Places are freed by payment alone here, and the last payment frees none."""
+    seats, inside = 40, 5
+    room = Room(world, apis, seats=seats)
+    room.steer(inside, 1000)
+    stock, paid = [f"Z-{n + 1}" for n in range(seats)], []
+
+    def come(guest):
+        guest.must_enter()
+        if guest.await_status("ACTIVE", "SOLD_OUT")["status"] == "ACTIVE" and stock:
+            paid.append(buy(room, guest, stock.pop()))
+    together([lambda g=g: come(g) for g in room.guests(seats + 4 * inside)])
+    for order in paid:
+        world.settled(order, "PAID")
+    assert len(paid) == seats
+    active, waiting = room.active(), room.users()
+    assert len(active) < inside and len(active) + len(waiting) == 4 * inside, (active, waiting)
+
 
 def test_closed_in_mid_sale_takes_nobody_and_admits_nobody(room, world):
     inside, outside = room.guests(2)
