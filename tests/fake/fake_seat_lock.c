@@ -312,6 +312,7 @@ static struct tk_err do_apply(struct fake_seat_lock *f, struct port_call *c)
 {
 	struct seat_apply *k = container_of(c, struct seat_apply, call);
 	for (unsigned i = 0; i < k->count; i++) merge(f, &k->changes[i]);
+	f->changes += k->count;
 	if (!k->load_birth) return TK_NONE;
 	if (k->load_birth != f->birth) return TK_ERR(TK_UNAVAILABLE, "another birth");
 	fake_seat_lock_load(f, k->load_schedule);

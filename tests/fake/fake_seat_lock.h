@@ -40,6 +40,7 @@ struct fake_seat_lock {
 	int64_t now_ms;
 	struct fake_fault fault[FAKE_SEAT_CALLS];
 	unsigned calls[FAKE_SEAT_CALLS]; /* how many there were */
+	unsigned changes;				 /* that were applied, new or not */
 	int64_t birth;					 /* of every schedule's copy */
 	int64_t admitted;				 /* the number of the place that passes a gate; 0: none */
 

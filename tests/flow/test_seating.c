@@ -472,6 +472,25 @@ static void a_change_that_redis_missed_is_mended(void **state)
 	assert_int_equal(p->w.seats.calls[FAKE_APPLY], 2); /* and not again before its time */
 }
 
+static void of_seats_that_are_rightly_sold_few_are_merged_again(void **state)
+{
+	enum { SOLD = 8 };
+	struct place *p = *state;
+
+	fake_seat_lock_load(&p->w.seats, SHOW);
+	assert_true(find(p, 0, SHOW, NEED_MAP));
+	for (unsigned i = 1; i <= SOLD; i++) fake_catalogue_claim(&p->w.catalogue, SHOW, i, CLAIM_SOLD, 9, i);
+	fake_catalogue_claim(&p->w.catalogue, SHOW, SOLD + 1, CLAIM_PENDING, 8, SOLD + 1);
+	job_start(p->w.backstage->job[JOB_MEND]);
+	seating_mend(p->seating[1], SHOW);
+	turn_for(p, 1500);
+	assert_int_equal(p->w.seats.changes, SOLD + 1); /* all were missed */
+	p->w.seats.changes = 0;
+	seating_mend(p->seating[1], SHOW);
+	turn_for(p, 1500);
+	assert_in_range(p->w.seats.changes, 1, 1 + 1); /* the pending one, and perhaps one whose turn it is */
+}
+
 static void users_whose_holds_have_ended_are_forgotten_by_the_way(void **state)
 {
 	struct place *p = *state;
@@ -659,6 +678,7 @@ int main(void)
 		TEST(listeners_are_told_of_each_version_and_of_nothing_else),
 		TEST(a_listener_may_leave_while_it_is_told),
 		TEST(a_change_that_redis_missed_is_mended),
+		TEST(of_seats_that_are_rightly_sold_few_are_merged_again),
 		TEST(users_whose_holds_have_ended_are_forgotten_by_the_way),
 		TEST(an_older_truth_changes_nothing),
 		TEST(a_scrape_gets_a_count_that_began_after_it_asked),
