@@ -2,6 +2,7 @@
 
 #include "api/app/after_payment.h"
 #include "api/app/backlog.h"
+#include "runtime/loop.h"
 #include "runtime/when.h"
 
 enum { CHECK_OUTBOX, APPROVE_PAYMENT };
@@ -36,6 +37,7 @@ static void approve_payment(struct flow *f)
 		int64_t now_ms = when_now_ms();
 		c->approve.payment_id = uuid_v7(now_ms, 0);
 		c->approve.event_id = c->event_id = uuid_v7(now_ms, 0);
+		c->until_ms = loop_now_ms(c->services->loop) + c->services->config->database_timeout_ms;
 	}
 	c->approve.call.flow = f;
 	c->services->orders->approve(c->services->orders, &c->approve);
@@ -48,11 +50,16 @@ static bool approved_by_us(const struct complete_payment *c)
 		(c->approve.verdict == APPROVE_AGAIN && uuid_equal(&c->approve.event_id, &c->event_id));
 }
 
+static bool may_ask_again(const struct complete_payment *c)
+{
+	return c->tries < TRIES_MAX && loop_now_ms(c->services->loop) < c->until_ms;
+}
+
 static int payment_approved(struct flow *f)
 {
 	struct complete_payment *c = self(f);
 
-	if (f->err.kind == TK_UNCERTAIN && c->tries < TRIES_MAX) return APPROVE_PAYMENT;
+	if (f->err.kind == TK_UNCERTAIN && may_ask_again(c)) return APPROVE_PAYMENT;
 	if (tk_failed(f->err)) return end(c, COMPLETE_FAILED);
 	if (approved_by_us(c)) after_payment_approved(c->services->after_payment, &c->approve);
 	switch (c->approve.verdict) {

@@ -51,16 +51,17 @@ def test_while_it_is_away_everything_that_needs_it_is_503_and_nothing_hangs(w, s
 
 
 def test_frozen_the_answer_is_503_at_the_deadline_and_the_outcome_settles(w, servers):
-    api, _ = w.api(database_timeout_ms=500), w.consumer()
-    buyers = [w.buyer(api) for _ in range(5)]
+    api, _ = w.api(database_timeout_ms=2000), w.consumer()
+    buyers = [w.buyer(api) for _ in range(3)]
     orders = [b.must_ready(5, w.seat(5)) for b in buyers]
     servers.postgres.freeze()
-    start = time.monotonic()
+    took = []
     for b, o in zip(buyers, orders):
+        start = time.monotonic()
         problem(b.pay(o), 503, "UNAVAILABLE")
-    took = time.monotonic() - start
+        took.append(time.monotonic() - start)
     servers.postgres.thaw()
-    assert took < 30, f"{took:.1f} s for five answers"
+    assert took[0] < 3.5 and max(took) < 10, f"not at the deadline of 2 s: {took}"
     for b, o in zip(buyers, orders):
         eventually(lambda: b.pay(o).status in (200, 202), "a retry settles it", every_s=0.2)
         w.settled(o, "PAID")

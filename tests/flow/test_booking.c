@@ -40,7 +40,11 @@ static int open_shop(void **state)
 
 	world_init(&s->w);
 	s->loop = loop_create();
-	s->config = (struct config){.hold_ttl_s = 300, .payment_ttl_s = 60, .max_seats_per_user = 4, .outbox_max = 1000};
+	s->config = (struct config){.hold_ttl_s = 300,
+		.payment_ttl_s = 60,
+		.max_seats_per_user = 4,
+		.outbox_max = 1000,
+		.database_timeout_ms = 2000};
 	fake_catalogue_add(&s->w.catalogue, SHOW, 10);
 	fake_catalogue_add(&s->w.catalogue, CLOSED_SHOW, 10)->row.status = SCHEDULE_CLOSED;
 	fake_catalogue_add(&s->w.catalogue, QUEUED_SHOW, 10)->row.queue_required = true;
