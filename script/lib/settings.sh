@@ -104,6 +104,9 @@ client_addr() {
   esac
 }
 
+# An address without the password that may be in it.
+masked() { sed -E 's|(://[^:/@]*):[^/]*@|\1:***@|; s|(password=)[^& ]*|\1***|' <<<"$1"; }
+
 settings_check() {
   local name value port
   declare -A user=()
@@ -193,8 +196,11 @@ settings_agree() {
         api:TICKET_CONSUMER_* | consumer:TICKET_API_BIN | consumer:TICKET_HTTP_*) continue ;;
         api:TICKET_PROMETHEUS_PORT | consumer:TICKET_PROMETHEUS_PORT) continue ;;
       esac
-      [ "${old[$name]-}" = "${!name-}" ] ||
-        die "$part is running with another $name (${old[$name]:-none}, not ${!name:-none}): run script/down first"
+      [ "${old[$name]-}" != "${!name-}" ] || continue
+      case $name in
+        *_SECRET | *_URL) die "$part is running with another $name: run script/down first" ;;
+        *) die "$part is running with another $name (${old[$name]:-none}, not ${!name:-none}): run script/down first" ;;
+      esac
     done
   done
 }

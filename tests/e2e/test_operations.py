@@ -9,7 +9,7 @@ import time
 import pytest
 
 from support.expect import ok, problem
-from support.stack import JWT_SECRET, QUEUE_SECRET, binary, eventually, free_port, plain_env, run_once, uuid7
+from support.stack import JWT_SECRET, QUEUE_SECRET, ROOT, binary, eventually, free_port, plain_env, run_once, uuid7
 
 DAEMONS = ["api", "consumer"]
 SANITIZED = os.environ.get("TICKET_TEST_BUILD") in ("asan", "tsan")
@@ -123,6 +123,17 @@ def test_no_secret_is_shown(kind):
                      {"redis_url": "redis://:hunter2@127.0.0.1:1/x"}, {"webhook_secret": "hunter2" * 6}):
         done = check(kind, **settings)
         assert "hunter2" not in done.stderr + done.stdout, settings
+
+
+@pytest.mark.parametrize("name, other", [("JWT_SECRET", "hush-hush-hush-hush-hush-hush-hush"), ("REDIS_URL", "redis://:hush@h:1/0"),
+                                         ("DATABASE_URL", "postgresql://u:hush@h/d")])
+def test_script_up_shows_no_secret_of_a_part_that_runs_with_another(tmp_path, name, other):
+    agree = f"""set -e; . script/lib/common.sh; . script/lib/settings.sh; settings_load; settings_publish
+               TICKET_{name}={JWT_SECRET if name == "JWT_SECRET" else "other"}; settings_agree api"""
+    done = subprocess.run(["bash", "-c", agree], cwd=ROOT, env=plain_env(run_dir=tmp_path, **{name.lower(): other}),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 1 and f"TICKET_{name}" in done.stderr
+    assert "hush" not in done.stdout + done.stderr and JWT_SECRET not in done.stdout + done.stderr
 
 
 def test_a_daemon_itself_refuses_what_check_config_refuses():
