@@ -522,6 +522,15 @@ def test_cross_origin_requests_are_allowed_for_the_origins_given_only(world, htt
     api.stop()
 
 
+def test_the_daemons_own_origin_is_allowed(http):
+    own = f"http://{http.host}:{http.port}"
+    assert http.get("/concerts", {"Origin": own}).header("Access-Control-Allow-Origin") == own
+    pre = http.request("OPTIONS", "/tickets/hold", headers={"Origin": own, "Access-Control-Request-Method": "POST"})
+    assert pre.header("Access-Control-Allow-Origin") == own and "POST" in pre.header("Access-Control-Allow-Methods")
+    for other in (f"{own}0", f"ftp{own[4:]}", f"http://{http.host}", "http://", own[7:]):
+        assert http.get("/concerts", {"Origin": other}).header("Access-Control-Allow-Origin") is None
+
+
 def test_options_tells_what_is_allowed(http):
     got = http.request("OPTIONS", "/tickets/hold")
     assert got.status in (200, 204) and "POST" in (got.header("Allow") or got.header("Access-Control-Allow-Methods") or "")
