@@ -80,7 +80,7 @@ work_pay() {
   ok "$1" 202
   settle
 }
-WARM_ROUNDS=3 # a broker that has just started compiles: at first most of its CPU goes there
+WARM_ROUNDS=6 # a broker compiles itself over its first 250,000 events: at first most of its CPU goes there
 row_mock_success() {
   local i
   orders_ensure $((PAID + (ROUNDS + WARM_ROUNDS) * PAYMENTS_A_ROUND))
