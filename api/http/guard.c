@@ -1,9 +1,9 @@
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "api/http/http_internal.h"
+#include "event/traceparent.h"
 #include "runtime/uuid.h"
 
 enum { POOL_ENTRY = 64, ANSWER_HEADERS = 1024 };
@@ -148,18 +148,6 @@ static bool refuse(struct exchange *x, enum problem p, const char *detail)
 	return false;
 }
 
-static bool trace_is_valid(const char *s)
-{
-	static const char FORM[] = "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
-
-	if (strlen(s) != sizeof FORM - 1 || strncmp(s, "ff", 2) == 0) return false;
-	for (size_t i = 0; i < sizeof FORM - 1; i++) {
-		if (FORM[i] == '-' ? s[i] != '-' : !(isdigit((unsigned char)s[i]) || (s[i] >= 'a' && s[i] <= 'f')))
-			return false;
-	}
-	return strncmp(s + 3, "00000000000000000000000000000000", 32) != 0 && strncmp(s + 36, "0000000000000000", 16) != 0;
-}
-
 static char *hex(char *p, const uint8_t *bytes, size_t n)
 {
 	static const char HEX[] = "0123456789abcdef";
@@ -185,8 +173,7 @@ static void trace_make(char out[TRACEPARENT_TEXT])
 
 void guard_traceparent(struct exchange *x, const char *given)
 {
-	if (given && trace_is_valid(given)) memcpy(x->traceparent, given, TRACEPARENT_TEXT);
-	else trace_make(x->traceparent);
+	if (!given || !traceparent_read(given, strlen(given), x->traceparent)) trace_make(x->traceparent);
 }
 
 /* libmicrohttpd closes without a word if the answer's headers don't fit beside the request's. */

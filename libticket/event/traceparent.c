@@ -12,16 +12,25 @@ static bool lower_hex(const char *s, size_t n, bool *ret_zero)
 	return true;
 }
 
+/* The two digits of the version, and what may stand behind the fields that all versions have. */
+static bool version_fits(const char *s, size_t n)
+{
+	bool zero;
+	if (!lower_hex(s, 2, &zero) || memcmp(s, "ff", 2) == 0) return false;
+	return n == TRACEPARENT_TEXT - 1 || (!zero && s[TRACEPARENT_TEXT - 1] == '-');
+}
+
 bool traceparent_read(const char *s, size_t n, char ret[TRACEPARENT_TEXT])
 {
 	enum { TRACE = 3, SPAN = 36, FLAGS = 53 };
 	bool no_trace, no_span, no_flags;
 	ret[0] = 0;
-	if (n != TRACEPARENT_TEXT - 1 || memcmp(s, "00-", TRACE) != 0) return false;
-	if (s[SPAN - 1] != '-' || s[FLAGS - 1] != '-') return false;
+	if (n < TRACEPARENT_TEXT - 1 || !version_fits(s, n)) return false;
+	if (s[TRACE - 1] != '-' || s[SPAN - 1] != '-' || s[FLAGS - 1] != '-') return false;
 	if (!lower_hex(s + TRACE, 32, &no_trace) || !lower_hex(s + SPAN, 16, &no_span)) return false;
 	if (!lower_hex(s + FLAGS, 2, &no_flags) || no_trace || no_span) return false;
-	memcpy(ret, s, n);
-	ret[n] = 0;
+	memcpy(ret, s, TRACEPARENT_TEXT - 1);
+	memcpy(ret, "00", 2);
+	ret[TRACEPARENT_TEXT - 1] = 0;
 	return true;
 }

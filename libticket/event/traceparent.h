@@ -7,7 +7,8 @@
 
 #include "event/payment_completed.h"
 
-/* Takes `n` bytes of a version 00 header; anything else leaves `ret` empty ("") and gives false. */
+/* Takes `n` bytes; of a version to come what 00 knows of it, as 00 (section 4.3). Anything else leaves `ret` empty ("") and
+ * gives false. */
 bool traceparent_read(const char *s, size_t n, char ret[TRACEPARENT_TEXT]);
 
 #endif

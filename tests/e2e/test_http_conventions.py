@@ -484,6 +484,7 @@ def test_a_trace_is_taken_up_and_a_bad_one_replaced(http):
     def told(parent):
         return problem(http.get("/nope", {"traceparent": parent}), 404, "NOT_FOUND")["traceId"]
     assert told(f"00-{trace}-00f067aa0ba902b7-01") == trace
+    assert told(f"cc-{trace}-00f067aa0ba902b7-01-what-the-future-will-be-like") == trace
     for bad in ("x", f"00-{'0' * 32}-00f067aa0ba902b7-01", f"00-{trace}-{'0' * 16}-01", f"ff-{trace}-00f067aa0ba902b7-01",
                 f"00-{trace.upper()}-00f067aa0ba902b7-01", f"00-{trace[:-1]}-00f067aa0ba902b7-01", f"00-{trace}-00f067aa0ba902b7-01-x"):
         assert told(bad) != trace, bad

@@ -197,7 +197,9 @@ static void a_traceparent_is_taken_whole_or_not_at_all(void **state)
 		"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
 		"00-00000000000000000000000000000000-00f067aa0ba902b7-01",
 		"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-		"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+		"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+		"0x-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+		"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x",
 		"00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		"00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01",
 		"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0g",
@@ -207,6 +209,10 @@ static void a_traceparent_is_taken_whole_or_not_at_all(void **state)
 	(void)state;
 	assert_true(traceparent_read(good, sizeof good - 1, got));
 	assert_string_equal(got, good);
+	static const char later[] = "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-will-be";
+	assert_true(traceparent_read(later, sizeof later - 1, got));
+	assert_string_equal(got, good);
+	assert_true(traceparent_read(later, sizeof good - 1, got));
 	for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
 		assert_false(traceparent_read(BAD[i], strlen(BAD[i]), got));
 		assert_string_equal(got, "");
