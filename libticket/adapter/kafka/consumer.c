@@ -10,16 +10,11 @@
 
 #include "adapter/kafka/client.h"
 #include "adapter/kafka/log_ends.h"
+#include "adapter/kafka/places.h"
 #include "event/traceparent.h"
 #include "runtime/loop.h"
 
 enum { LOOK_UP_MS = 1000, LOOK_AGAIN_MS = 100, COMMIT_MS = 2000, LEAVE_MS = 5000, PROBE_MS = 100, WHY_TEXT = 256 };
-
-/* Where a partition stands; by its number. */
-struct place {
-	bool ours;
-	int64_t next_offset; /* -1: not known */
-};
 
 struct kafka_consumer {
 	rd_kafka_t *rk;
@@ -31,8 +26,7 @@ struct kafka_consumer {
 	char *topic;
 	int64_t commit_every_ms;
 	struct log_ends *ends;
-	struct place *place;
-	size_t places;
+	struct places places;
 	bool stored;   /* since the last commit */
 	bool revoking; /* partitions were taken and not yet given back */
 	bool lost;	   /* ... and belong to someone else already */
@@ -47,32 +41,13 @@ static void complain(struct kafka_consumer *c, const char *why, bool fatal)
 
 /* --- offsets ------------------------------------------------------------------------------------------------- */
 
-static struct place *place_of(struct kafka_consumer *c, int32_t partition)
-{
-	return partition >= 0 && (size_t)partition < c->places ? &c->place[partition] : NULL;
-}
-
-static void make_place(struct kafka_consumer *c, int32_t partition, int64_t next_offset)
-{
-	size_t need = (size_t)partition + 1;
-	if (need > c->places) {
-		struct place *more = realloc(c->place, need * sizeof *more);
-		if (!more) abort();
-		memset(more + c->places, 0, (need - c->places) * sizeof *more);
-		c->place = more;
-		c->places = need;
-	}
-	c->place[partition] = (struct place){.ours = true, .next_offset = next_offset};
-}
-
 void kafka_consumer_store(struct kafka_consumer *c, int32_t partition, int64_t next_offset)
 {
-	struct place *place = place_of(c, partition);
-	if (!place || !place->ours || (c->revoking && c->lost)) return;
+	if (!places_has(&c->places, partition) || (c->revoking && c->lost)) return;
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_topic_partition_list_add(list, c->topic, partition)->offset = next_offset;
 	if (rd_kafka_offsets_store(c->rk, list) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-		place->next_offset = next_offset;
+		places_done(&c->places, partition, next_offset);
 		c->stored = true;
 	}
 	rd_kafka_topic_partition_list_destroy(list);
@@ -121,38 +96,6 @@ struct tk_err kafka_consumer_commit(struct kafka_consumer *c, int64_t timeout_ms
 
 /* --- partitions come and go ---------------------------------------------------------------------------------- */
 
-/* Where a partition without a committed offset begins. */
-static int64_t earliest(struct kafka_consumer *c, int32_t partition, int64_t end_ms)
-{
-	int64_t low, high, left_ms = end_ms - loop_now_us() / 1000;
-	if (left_ms <= 0) return -1;
-	rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(c->rk, c->topic, partition, &low, &high, (int)left_ms);
-	return err == RD_KAFKA_RESP_ERR_NO_ERROR ? low : -1;
-}
-
-/* Only for the lag: librdkafka looks up by itself where to go on. What is not known in time is asked for again. */
-static void look_up_places(struct kafka_consumer *c, rd_kafka_topic_partition_list_t *at, int timeout_ms)
-{
-	int64_t end_ms = loop_now_us() / 1000 + timeout_ms;
-	bool known = rd_kafka_committed(c->rk, at, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
-	for (int i = 0; i < at->cnt; i++) {
-		int64_t offset = known ? at->elems[i].offset : -1;
-		if (known && offset < 0) offset = earliest(c, at->elems[i].partition, end_ms);
-		make_place(c, at->elems[i].partition, offset);
-	}
-}
-
-/* An idle partition stores nothing by which its place would be known. */
-static void look_up_unknown_places(struct kafka_consumer *c)
-{
-	rd_kafka_topic_partition_list_t *at = rd_kafka_topic_partition_list_new(1);
-	for (size_t i = 0; i < c->places; i++)
-		if (c->place[i].ours && c->place[i].next_offset < 0)
-			rd_kafka_topic_partition_list_add(at, c->topic, (int32_t)i);
-	if (at->cnt) look_up_places(c, at, LOOK_AGAIN_MS);
-	rd_kafka_topic_partition_list_destroy(at);
-}
-
 static size_t numbers(const rd_kafka_topic_partition_list_t *parts, int32_t **ret)
 {
 	size_t n = (size_t)parts->cnt;
@@ -169,9 +112,7 @@ static void assigned(struct kafka_consumer *c, rd_kafka_topic_partition_list_t *
 	rd_kafka_assign(c->rk, parts);
 	log_ends_watch(c->ends, parts);
 	c->reachable = true;
-	rd_kafka_topic_partition_list_t *at = rd_kafka_topic_partition_list_copy(parts);
-	look_up_places(c, at, LOOK_UP_MS);
-	rd_kafka_topic_partition_list_destroy(at);
+	places_take(&c->places, parts, LOOK_UP_MS);
 	if (c->owner.assigned && !c->closing) c->owner.assigned(c->owner.ctx, partition, n);
 	free(partition);
 }
@@ -192,7 +133,7 @@ void kafka_consumer_release(struct kafka_consumer *c)
 	if (!c->revoking) return;
 	struct tk_err err = c->stored && !c->lost ? kafka_consumer_commit(c, COMMIT_MS) : TK_NONE;
 	c->revoking = c->stored = false;
-	for (size_t i = 0; i < c->places; i++) c->place[i].ours = false;
+	places_leave(&c->places);
 	log_ends_watch(c->ends, NULL);
 	rd_kafka_assign(c->rk, NULL);
 	/* The next owner reads those events again, and the inbox knows them. */
@@ -268,26 +209,9 @@ void kafka_message_free(struct kafka_message *m)
 	m->handle = NULL;
 }
 
-/* Neither is ever ahead of the truth. */
-static int64_t end_of(struct kafka_consumer *c, int32_t partition)
-{
-	int64_t low, fetched, asked = log_ends_of(c->ends, partition);
-	if (rd_kafka_get_watermark_offsets(c->rk, c->topic, partition, &low, &fetched) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return asked;
-	return fetched > asked ? fetched : asked;
-}
-
 size_t kafka_consumer_lag(struct kafka_consumer *c, struct kafka_lag *ret, size_t max)
 {
-	size_t n = 0;
-	for (size_t i = 0; i < c->places; i++) {
-		if (!c->place[i].ours) continue;
-		int64_t next = c->place[i].next_offset, end = end_of(c, (int32_t)i), lag = -1;
-		if (next >= 0 && end >= 0) lag = end > next ? end - next : 0;
-		if (n < max) ret[n] = (struct kafka_lag){(int32_t)i, next, lag};
-		n++;
-	}
-	return n;
+	return places_lag(&c->places, ret, max);
 }
 
 bool kafka_consumer_reachable(const struct kafka_consumer *c)
@@ -325,7 +249,7 @@ static void ticked(struct timer *t)
 		rd_kafka_commit(c->rk, NULL, 1);
 	}
 	if (!c->reachable) probe(c);
-	else if (!c->revoking) look_up_unknown_places(c);
+	else if (!c->revoking) places_ask(&c->places, LOOK_AGAIN_MS);
 	/* An idle member must poll too, or the group puts it out. */
 	c->owner.readable(c->owner.ctx);
 }
@@ -407,6 +331,7 @@ static bool open_handle(struct kafka_consumer *c, const struct kafka_consumer_se
 		snprintf(why, why_len, "no thread for the Kafka consumer: %s", strerror(errno));
 		return false;
 	}
+	c->places = (struct places){.rk = c->rk, .topic = c->topic, .ends = c->ends};
 	if (watch_queue(c) < 0) {
 		snprintf(why, why_len, "no eventfd for the Kafka consumer: %s", strerror(errno));
 		return false;
@@ -472,7 +397,7 @@ void kafka_consumer_destroy(struct kafka_consumer *c)
 		watch_remove(c->loop, &c->watch);
 		close(c->watch.fd);
 	}
-	free(c->place);
+	places_finish(&c->places);
 	free(c->topic);
 	free(c);
 }
