@@ -9,7 +9,7 @@
 #include "runtime/metrics.h"
 
 enum {
-	IDLE_MS = 75000,
+	IDLE_MS = 60000,
 	CLOCK_MS = 20,	/* how coarse the system's clock of sockets may be */
 	IDLE_LOOKS = 4, /* in the time of a request: how often an idle connection is asked whether a request has begun */
 	SENDING_MS = 60000, /* an answer must have been read by then, however slowly: it may pin what it is made of */
@@ -52,10 +52,13 @@ static void idle(struct client *c, int64_t now_ms)
 	move(c, &c->http->clients.idle, c->http->draining ? 0 : now_ms + look_every_ms(c->http));
 }
 
-void client_is_served(struct client *c, int64_t now_ms)
+/* The loop's time alone may be from before the request arrived. */
+void client_is_served(struct client *c, int64_t answered_ms)
 {
-	c->idle_since_ms = now_ms;
-	idle(c, now_ms);
+	int64_t now_ms = loop_now_ms(c->http->app->loop);
+
+	c->idle_since_ms = now_ms > answered_ms ? now_ms : answered_ms;
+	idle(c, c->idle_since_ms);
 }
 
 struct client *client_create(struct http *h, int fd)

@@ -37,10 +37,10 @@ void clients_let_idle_go(struct http *h);			  /* with the next reaping */
 struct client *client_create(struct http *h, int fd); /* a request is on its way, as with any other that connects */
 void client_destroy(struct client *c);
 
-void client_arrives(struct client *c);					 /* a request has begun */
-void client_waits(struct client *c);					 /* for us: there is no deadline */
-void client_hears(struct client *c);					 /* an answer, or a stream's next event, is on its way to it */
-void client_is_served(struct client *c, int64_t now_ms); /* the answer is out */
-void client_is_let_go(struct client *c);				 /* its connection ends, whatever is under way */
+void client_arrives(struct client *c); /* a request has begun */
+void client_waits(struct client *c);   /* for us: there is no deadline */
+void client_hears(struct client *c);   /* an answer, or a stream's next event, is on its way to it */
+void client_is_served(struct client *c, int64_t answered_ms); /* the answer, given then, is out */
+void client_is_let_go(struct client *c);					  /* its connection ends, whatever is under way */
 
 #endif

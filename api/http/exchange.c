@@ -115,8 +115,9 @@ static void no_longer_busy(struct exchange *x)
 void exchange_is_answered(struct exchange *x, int status)
 {
 	x->answered = true;
+	x->answered_us = loop_now_us();
 	no_longer_busy(x);
-	http_metrics_observe(x->http->metrics, x->route, status, loop_now_us() - x->started_us);
+	http_metrics_observe(x->http->metrics, x->route, status, x->answered_us - x->started_us);
 }
 
 void exchange_end(struct exchange *x)

@@ -62,7 +62,7 @@ struct exchange {
 	bool queueing, answering;
 	bool cramped; /* the headers fill libmicrohttpd's pool for the connection */
 	char traceparent[TRACEPARENT_TEXT];
-	int64_t started_us;
+	int64_t started_us, answered_us;
 	struct {
 		const char *name, *value;
 	} extra[EXTRA_HEADERS];

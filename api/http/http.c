@@ -8,8 +8,6 @@
 #include "api/http/seat_routes.h"
 #include "api/http/stream.h"
 
-enum { STALLED_S = 60 }; /* no progress: idle between requests, or not reading its answer */
-
 /* --- what libmicrohttpd tells --- */
 
 static struct client *client_of(struct MHD_Connection *conn)
@@ -74,8 +72,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **context,
 	(void)conn;
 	(void)code;
 	if (!x) return;
-	int64_t now_ms = loop_now_us() / 1000; /* the loop's may be from before the request arrived */
-	client_is_served(x->client, now_ms);
+	client_is_served(x->client, x->answered_us / 1000);
 	exchange_end(x);
 	*context = NULL;
 }
@@ -84,6 +81,8 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **context,
 
 static struct MHD_Daemon *start_mhd(struct http *h)
 {
+	/* No MHD_OPTION_CONNECTION_TIMEOUT: the reaper (client.h) has a deadline for all that can stall, and libmicrohttpd's
+	 * costs a clock, a lock and a list at each read and write. */
 	/* clang-format off */
 	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO, 0,
 		NULL, NULL, on_request, h,
@@ -93,7 +92,6 @@ static struct MHD_Daemon *start_mhd(struct http *h)
 		MHD_OPTION_CONNECTION_LIMIT, h->listener.max_connections,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, h->listener.max_connections,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)STALLED_S,
 		MHD_OPTION_END);
 	/* clang-format on */
 }

@@ -22,7 +22,7 @@ struct http {
 	struct clients clients;
 	struct watch epoll; /* libmicrohttpd's */
 	struct hook hook;
-	struct timer tick; /* each 100 ms: the reaper, and libmicrohttpd's own time-outs */
+	struct timer tick; /* each 100 ms: the reaper */
 	size_t busy;
 	bool draining, closed; /* closed: there are no use cases any more */
 	bool resumed;		   /* libmicrohttpd has to run before the loop sleeps */

@@ -1,6 +1,5 @@
 /* What exchange.h reads of a request. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -35,26 +34,34 @@ static enum MHD_Result see_arg(void *cls, enum MHD_ValueKind kind, const char *k
 	return MHD_YES;
 }
 
-bool exchange_arg(struct exchange *x, const char *name, const char **ret)
+/* As exchange_arg, but valid only as long as the connection is. */
+static bool find_arg(struct exchange *x, const char *name, const char **ret)
 {
 	struct arg_search s = {.name = name};
 
 	if (!x->gone) MHD_get_connection_values(x->conn, MHD_GET_ARGUMENT_KIND, see_arg, &s);
-	if (s.times > 1) {
-		exchange_invalid(x, name, "given twice");
-		return false;
-	}
-	*ret = s.value ? arena_strdup(&x->arena, s.value, strlen(s.value)) : NULL;
+	*ret = s.value;
+	if (s.times <= 1) return true;
+	exchange_invalid(x, name, "given twice");
+	return false;
+}
+
+bool exchange_arg(struct exchange *x, const char *name, const char **ret)
+{
+	if (!find_arg(x, name, ret)) return false;
+	if (*ret) *ret = arena_strdup(&x->arena, *ret, strlen(*ret));
 	return true;
 }
 
+/* Digits only, too few to overflow. */
 static bool parse_int(const char *s, int64_t *ret)
 {
-	char *end;
+	const char *end = s;
+	int64_t v = 0;
 
-	if (!*s || strlen(s) > 17 || s[strspn(s, "0123456789")]) return false;
-	*ret = strtoll(s, &end, 10);
-	return *end == '\0';
+	for (; *end >= '0' && *end <= '9' && end - s < 18; end++) v = v * 10 + (*end - '0');
+	*ret = v;
+	return *end == '\0' && end > s && end - s < 18;
 }
 
 bool exchange_int_arg(struct exchange *x, const char *name, int64_t min, int64_t max, int64_t *ret)
@@ -63,7 +70,7 @@ bool exchange_int_arg(struct exchange *x, const char *name, int64_t min, int64_t
 	const char *s;
 	int64_t v;
 
-	if (!exchange_arg(x, name, &s)) return false;
+	if (!find_arg(x, name, &s)) return false;
 	if (!s) return true;
 	if (parse_int(s, &v) && v >= min && v <= max) {
 		*ret = v;

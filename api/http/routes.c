@@ -1,3 +1,5 @@
+#include <pthread.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "api/http/admin_routes.h"
@@ -52,22 +54,31 @@ const struct route ROUTES[] = {
 /* clang-format on */
 const size_t ROUTE_COUNT = sizeof ROUTES / sizeof *ROUTES;
 
-/* "{id}" takes one segment, everything else itself. */
-static bool fits(const char *pattern, const char *path, struct route_match *m)
+/* What a request is compared with first: the lengths of a row's pattern, and of what stands before its parameter. */
+static struct shape {
+	uint8_t whole, fixed;
+} shapes[sizeof ROUTES / sizeof *ROUTES];
+
+static void measure(void)
 {
-	while (*pattern == *path && *pattern && *pattern != '{') pattern++, path++;
-	if (*pattern != '{') return *pattern == *path;
-	size_t n = strcspn(path, "/");
-	if (n == 0) return false;
-	m->param = path;
-	m->param_len = n;
-	return strcmp(strchr(pattern, '}') + 1, path + n) == 0;
+	for (size_t i = 0; i < ROUTE_COUNT; i++)
+		shapes[i] = (struct shape){(uint8_t)strlen(ROUTES[i].pattern), (uint8_t)strcspn(ROUTES[i].pattern, "{")};
 }
 
-/* Tells most rows from the one that is meant. */
-static bool may_fit(const char *pattern, const char *path)
+/* "{id}" takes one segment, everything else itself. */
+static bool fits(const char *pattern, struct shape s, const char *path, size_t len, struct route_match *m)
 {
-	return *path == '\0' || pattern[1] == path[1] || pattern[1] == '{';
+	bool whole = s.whole == s.fixed;
+
+	if ((whole ? len != s.whole : len <= s.fixed) || path[1] != pattern[1]) return false;
+	if (memcmp(path, pattern, s.fixed) != 0) return false;
+	if (whole) return true;
+	const char *param = path + s.fixed, *end = strchr(param, '/');
+	size_t n = end ? (size_t)(end - param) : len - s.fixed;
+	if (n == 0 || strcmp(pattern + s.fixed + strlen("{id}"), param + n) != 0) return false;
+	m->param = param;
+	m->param_len = n;
+	return true;
 }
 
 static bool exists(const struct config *c, const struct route *r)
@@ -79,25 +90,34 @@ static bool exists(const struct config *c, const struct route *r)
 	return (r->flags & OF_ROLE[c->role]) != 0;
 }
 
-/* "/queues/x" is "/queue/x": of both only "/x" is compared. NULL: this row has no such path. */
-static const char *behind_queue(const char *pattern)
+/* Of "/queue/x" only "/x". False: this row has no such path. */
+static bool behind_queue(const char **pattern, struct shape *s)
 {
 	static const char ONE[] = "/queue";
+	enum { LEN = sizeof ONE - 1 };
 
-	return strncmp(pattern, ONE, sizeof ONE - 1) == 0 ? pattern + sizeof ONE - 1 : NULL;
+	if (strncmp(*pattern, ONE, LEN) != 0) return false;
+	*pattern += LEN;
+	*s = (struct shape){(uint8_t)(s->whole - LEN), (uint8_t)(s->fixed - LEN)};
+	return true;
 }
 
 struct route_match route_find(const struct config *c, enum method method, const char *path)
 {
 	static const char API[] = "/api", MANY[] = "/queues";
+	static pthread_once_t measured = PTHREAD_ONCE_INIT;
 	struct route_match m = {0}, ret = {0};
 
+	pthread_once(&measured, measure);
 	if (strncmp(path, API, sizeof API - 1) == 0 && path[sizeof API - 1] == '/') path += sizeof API - 1;
 	bool many = strncmp(path, MANY, sizeof MANY - 1) == 0 && path[sizeof MANY - 1] == '/';
 	if (many) path += sizeof MANY - 1;
+	size_t len = strlen(path);
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
-		const char *pattern = many ? behind_queue(ROUTES[i].pattern) : ROUTES[i].pattern;
-		if (!pattern || !may_fit(pattern, path) || !fits(pattern, path, &m)) continue;
+		const char *pattern = ROUTES[i].pattern;
+		struct shape s = shapes[i];
+		if (many && !behind_queue(&pattern, &s)) continue;
+		if (!fits(pattern, s, path, len, &m)) continue;
 		if (!exists(c, &ROUTES[i])) continue;
 		ret.allowed |= 1u << ROUTES[i].method;
 		if (ROUTES[i].method != method) continue;
