@@ -769,6 +769,24 @@ static void who_is_not_heard_of_loses_the_place(void **state)
 	assert_int_equal(p.rank, 4);
 }
 
+/* The numbers are those around the end of a piece in which the store notes it. */
+static void silence_is_known_of_every_number(void **state)
+{
+	struct queue_world *w = unused(state);
+	w->rules.grace_ms = 400;
+	room_revive(w, 1, 0);
+	room_tick(w, 0);
+	room_enter_with(w, 1, QUEUE_EPOCH_NUMBERS + 249997);
+	for (int64_t user = 2; user <= 6; user++) room_enter(w, user);
+	assert_int_equal(room_status(w, 6).number, QUEUE_EPOCH_NUMBERS + 250002);
+	for (int i = 0; i < 3; i++) {
+		w->pass(w, 200);
+		for (int64_t user = 2; user <= 6; user += 2) assert_int_equal(hear(w, user), QUEUE_WAITING);
+	}
+	for (int64_t user = 1; user <= 6; user++) assert_is(w, user, user % 2 ? QUEUE_NOBODY : QUEUE_WAITING);
+	assert_int_equal(room_tick(w, 3).admitted, 3);
+}
+
 /* However seldom the store writes down who was heard of. */
 static void nobody_loses_the_place_sooner_than_the_grace(void **state)
 {
@@ -1507,6 +1525,7 @@ int queue_store_suite(const char *name, CMFixtureFunction setup, CMFixtureFuncti
 		cmocka_unit_test(the_waiting_are_listed_in_their_order),
 		cmocka_unit_test(many_are_heard_of_at_once),
 		cmocka_unit_test(who_is_not_heard_of_loses_the_place),
+		cmocka_unit_test(silence_is_known_of_every_number),
 		cmocka_unit_test(nobody_loses_the_place_sooner_than_the_grace),
 		cmocka_unit_test(the_silent_are_never_admitted),
 		cmocka_unit_test(without_a_grace_nobody_is_dropped),

@@ -3,7 +3,7 @@
 -- ARGV: run_id, opens at, grace ms, active ttl ms, the calls' users, then the numbers of their tokens or 0
 -- Gives of each call: {number, rank, total, rate} to who waits, else {status, number, rank, total, rate, ends}, the
 -- numbers of enum queue_status; -1 in a new life.
-local call, grace = redis.call, ARGV[3] + 0
+local call, HEARD, grace = redis.call, KEYS[5], ARGV[3] + 0
 local calls, replies = (#ARGV - 4) / 2, {}
 local users = {unpack(ARGV, 5, 4 + calls)}
 local run, shift, ticked, rate, base, pre, sold
@@ -14,6 +14,7 @@ if run ~= ARGV[1] then
 	return replies
 end
 
+--include queue_heard
 -- New, in mid-sale: nearly every call. They stand at the end, one behind the other. The last round of admission is near
 -- enough to now.
 local rest = {}
@@ -33,11 +34,11 @@ if pre < 0 and sold == 0 and ticked > 0 and ticked - ARGV[2] >= 0 and (grace == 
 		call('ZADD', KEYS[3], unpack(line))
 		local total = call('ZCARD', KEYS[3])
 		for i, n in ipairs(fresh) do replies[n] = {before + i, total - #fresh + i, total, rate} end
-		local from, last, heard = before + 1, before + #fresh, (struct.pack('>d', ticked - shift))
+		local from, last, heard = before + 1, before + #fresh, (struct.pack('>I4', stamp(ticked - shift)))
 		while grace > 0 and from <= last do
-			local at = from % 8192
-			local count = math.min(8192 - at, last - from + 1)
-			call('SETRANGE', KEYS[5] .. (from - at) / 8192, at * 8, string.rep(heard, count))
+			local at = from % CHUNK
+			local count = math.min(CHUNK - at, last - from + 1)
+			call('SETRANGE', HEARD .. (from - at) / CHUNK, at * 4, string.rep(heard, count))
 			from = from + count
 		end
 	end
@@ -93,7 +94,7 @@ local function enter(user, token)
 	end
 	local waiting = call('ZSCORE', QUEUE, user)
 	if waiting then
-		if hear(waiting + 0, grace) then return in_line(user, waiting) end
+		if not hear({waiting}, 1, q, grace, sold)[1] then return in_line(user, waiting) end
 		drop(user, waiting)
 	elseif pre >= 0 and call('SISMEMBER', PRE, user) == 1 and call('SISMEMBER', LEFT, user) == 0 then
 		if pre > 0 or now < opens then return reply(PRE_QUEUE, 0, -1) end
@@ -114,7 +115,7 @@ local function enter(user, token)
 	number = is_lost(token, seq) and token or seq + 1
 	if number > seq then call('SET', SEQ, number) end
 	call('ZADD', QUEUE, number, user)
-	if grace > 0 then mark(number) end
+	if grace > 0 then mark(number, q) end
 	return in_line(user, number)
 end
 for _, n in ipairs(rest) do replies[n] = enter(users[n], ARGV[4 + calls + n] + 0) end

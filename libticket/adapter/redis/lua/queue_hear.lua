@@ -11,37 +11,11 @@ local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
 local q, stalled = now - shift, now - ticked
 if (stalled > 5000 or stalled < 0) and ticked > 0 then q = ticked - shift end
 --include queue_lib
+--include queue_heard
 local users, digit, reply = {unpack(ARGV, 4)}, {}, {''}
 local waiting = call('ZMSCORE', QUEUE, unpack(users))
 
--- As hear(), for all in the line: when they were heard of is read and written at once, however many they are.
-local silent, pieces, mark_now = {}, {}, (struct.pack('>d', q))
-for i = 1, grace > 0 and #users or 0 do
-	if waiting[i] then
-		local at = waiting[i] % 8192
-		local key = HEARD .. (waiting[i] - at) / 8192
-		if not pieces[key] then pieces[key] = {} end
-		table.insert(pieces[key], {at = at, i = i})
-	end
-end
-for key, piece in pairs(pieces) do
-	table.sort(piece, function(a, b) return a.at < b.at end)
-	local from, to = piece[1].at, piece[#piece].at
-	local bytes = call('GETRANGE', key, from * 8, to * 8 + 7)
-	bytes = bytes .. string.rep('\0', (to - from + 1) * 8 - #bytes)
-	local parts, done = {}, 1
-	for _, p in ipairs(piece) do
-		local offset = (p.at - from) * 8 + 1
-		local heard = struct.unpack('>d', bytes, offset)
-		if heard > 0 and q - heard > grace * 1.125 and sold == 0 then
-			silent[p.i] = true
-		elseif (heard == 0 or (q - heard) * 8 > grace) and offset >= done then -- a user may be asked for twice
-			parts[#parts + 1] = string.sub(bytes, done, offset - 1) .. mark_now
-			done = offset + 8
-		end
-	end
-	if #parts > 0 then call('SETRANGE', key, from * 8, table.concat(parts) .. string.sub(bytes, done)) end
-end
+local late = hear(waiting, #users, q, grace, sold)
 
 local rest = {}
 for i, user in ipairs(users) do
@@ -70,7 +44,7 @@ local function elsewhere(i)
 end
 local at = 0
 for i, user in ipairs(users) do
-	if silent[i] then
+	if late[i] then
 		drop(user, waiting[i])
 		digit[i] = '0'
 	elseif waiting[i] then

@@ -40,26 +40,6 @@ local function drop(user, number) -- out of the line
 	call('ZREM', QUEUE, user)
 	spend(number)
 end
--- When a number was last heard of: 8 bytes in a string for each 8192 of them, for a second sorted set would cost as
--- much as the line itself, and a search in it for every poll. 0: never. What is left of numbers gone by says nothing.
-local function heard_at(number)
-	local at = number % 8192
-	local bytes = call('GETRANGE', HEARD .. (number - at) / 8192, at * 8, at * 8 + 7)
-	return #bytes == 8 and struct.unpack('>d', bytes) or 0
-end
-local function mark(number)
-	local at = number % 8192
-	call('SETRANGE', HEARD .. (number - at) / 8192, at * 8, (struct.pack('>d', q)))
-end
--- A waiting user is heard of; false when that comes too late: nothing was heard for longer than the grace. Written down
--- once in an eighth of it, which is added, so that nobody loses the place sooner.
-local function hear(number, grace)
-	if grace <= 0 then return true end
-	local heard = heard_at(number)
-	if heard > 0 and q - heard > grace * 1.125 and sold == 0 then return false end
-	if heard == 0 or (q - heard) * 8 > grace then mark(number) end
-	return true
-end
 -- The end of an admission, claimed from now on; nil when it is over.
 local function claim(user, number, state, ttl)
 	local ends = call('ZSCORE', ACTIVE, user)

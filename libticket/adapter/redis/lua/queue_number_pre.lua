@@ -12,12 +12,13 @@ local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
 local q, stalled = now - shift, now - ticked
 if (stalled > 5000 or stalled < 0) and ticked > 0 then q = ticked - shift end
 --include queue_lib
+--include queue_heard
 local number, line = call('HGET', META, 'pre_first') + ARGV[3] - 1, {}
 local left = #ARGV > 5 and call('SMISMEMBER', LEFT, unpack(ARGV, 6)) or {}
 for i = 6, #ARGV do
 	if left[i - 5] == 0 then
 		line[#line + 1], line[#line + 2] = number, ARGV[i]
-		if ARGV[5] ~= '0' then mark(number) end
+		if ARGV[5] ~= '0' then mark(number, q) end
 	end
 	number = number + 1
 end

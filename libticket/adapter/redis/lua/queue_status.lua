@@ -2,7 +2,7 @@
 -- ARGV: run_id, grace ms, active ttl ms, the calls' users
 -- Gives of each call: {number, rank, total, rate} to who waits, else {status, number, rank, total, rate, ends}, the
 -- numbers of enum queue_status; 0 for who has no place, -1 in a new life.
-local call, grace, users, replies = redis.call, ARGV[2] + 0, {unpack(ARGV, 4)}, {}
+local call, HEARD, grace, users, replies = redis.call, KEYS[3], ARGV[2] + 0, {unpack(ARGV, 4)}, {}
 local run, shift, ticked, rate, base, pre, sold
 local head = call('GET', KEYS[1])
 if head then run, shift, ticked, rate, base, pre, sold = struct.unpack('>c40dddddB', head) end
@@ -11,6 +11,7 @@ if run ~= ARGV[1] then
 	return replies
 end
 
+--include queue_heard
 -- Waiting: nearly every call. The last round of admission is near enough to now.
 local waiting, rest = call('ZMSCORE', KEYS[2], unpack(users)), {}
 if sold == 0 and (grace == 0 or grace >= 60000) then
@@ -18,21 +19,10 @@ if sold == 0 and (grace == 0 or grace >= 60000) then
 	local first, last = call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2], call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2]
 	-- Where every number from the first to the last waits, a number says the rank; a search for each is for lines with gaps.
 	local before = total > 0 and last - first + 1 == total and first - 1
+	local late = hear(waiting, #users, q, grace, sold)
 	for n, user in ipairs(users) do
-		local number = waiting[n]
-		if number and grace > 0 then -- as hear()
-			local at = number % 8192
-			local key = KEYS[3] .. (number - at) / 8192
-			local bytes = call('GETRANGE', key, at * 8, at * 8 + 7)
-			local heard = #bytes == 8 and struct.unpack('>d', bytes) or 0
-			if heard > 0 and q - heard > grace * 1.125 then
-				number = nil
-			elseif (q - heard) * 8 > grace then
-				call('SETRANGE', key, at * 8, (struct.pack('>d', q)))
-			end
-		end
-		if number then
-			number = number + 0
+		if waiting[n] and not late[n] then
+			local number = waiting[n] + 0
 			replies[n] = {number, before and number - before or call('ZRANK', KEYS[2], user) + 1, total, rate}
 		else
 			rest[#rest + 1] = n
@@ -57,7 +47,7 @@ local function reply(status, number, rank, ends)
 end
 local function look(user)
 	local number = call('ZSCORE', QUEUE, user)
-	if number and not hear(number + 0, grace) then
+	if number and hear({number}, 1, q, grace, sold)[1] then
 		drop(user, number)
 		return 0
 	end

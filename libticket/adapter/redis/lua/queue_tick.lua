@@ -29,21 +29,22 @@ local q = now - shift
 local sold_before = sold
 ticked, sold = now, ARGV[7] + 0
 --include queue_lib
+--include queue_heard
 
 local function since(then_ms, least) -- ms, not below `least` when it was never, long ago or in the future
 	local ms = now - (then_ms or 0)
 	return (ms < 0 or ms > STALL_MS) and math.max(STALL_MS, least) or ms
 end
--- heard_at() of numbers that ascend, read in pieces.
+-- The notes of numbers that ascend, read in pieces.
 local key, from, bytes = nil, 0, ''
-local function heard_next(number)
-	local at = number % 8192
-	local chunk = HEARD .. (number - at) / 8192
-	if chunk ~= key or at < from or (at - from) * 8 + 8 > #bytes then
+local function next_note(number)
+	local at = number % CHUNK
+	local chunk = HEARD .. (number - at) / CHUNK
+	if chunk ~= key or at < from or (at - from) * 4 + 4 > #bytes then
 		key, from = chunk, at
-		bytes = call('GETRANGE', key, at * 8, at * 8 + 4095)
+		bytes = call('GETRANGE', key, at * 4, at * 4 + 4095)
 	end
-	return (at - from) * 8 + 8 <= #bytes and struct.unpack('>d', bytes, (at - from) * 8 + 1) or 0
+	return (at - from) * 4 + 4 <= #bytes and struct.unpack('>I4', bytes, (at - from) * 4 + 1) or 0
 end
 
 local opened = now >= ARGV[9] + 0
@@ -72,7 +73,7 @@ end
 local active = call('ZCARD', ACTIVE)
 
 -- Who waits and is silent. Who was told that all is sold may fall silent, and is still told so for a while.
-local silent_since = q - (sold == 1 and math.max(grace, REMEMBER) or grace) * 1.125 -- as hear()
+local patience = (sold == 1 and math.max(grace, REMEMBER) or grace) * 1.125 -- as hear()
 -- The line is swept for them from front to back, a piece a time, once in a quarter of the grace or so; who asks or is
 -- to be admitted is judged on the spot. Who waited before there was a grace is heard of now.
 local silent = {}
@@ -83,10 +84,10 @@ if grace > 0 and (unswept >= keep_each or piece_due >= SWEEP_MAX or sold ~= sold
 	local piece = call('ZRANGEBYSCORE', QUEUE, swept, '+inf', 'WITHSCORES', 'LIMIT', 0, size)
 	for i = 2, #piece, 2 do
 		local number = piece[i] + 0
-		local heard = heard_next(number)
-		if heard == 0 then
-			mark(number)
-		elseif heard < silent_since then
+		local note = next_note(number)
+		if note == 0 then
+			mark(number, q)
+		elseif silence(note, q) > patience then
 			silent[#silent + 1] = piece[i - 1]
 			spend(piece[i])
 		end
@@ -116,8 +117,8 @@ local popped, dropped, numbers, ends, places = {}, 0, {}, {}, {}
 if room > 0 and waiting > 0 then popped = call('ZPOPMIN', QUEUE, room) end
 for i = 1, #popped, 2 do
 	local user, number = popped[i], popped[i + 1]
-	local heard = grace > 0 and heard_next(number + 0) or 0
-	if heard > 0 and heard < silent_since then
+	local note = grace > 0 and next_note(number + 0) or 0
+	if note > 0 and silence(note, q) > patience then
 		dropped = dropped + 1
 		spend(number)
 	else
@@ -190,7 +191,7 @@ if keeping or idle then
 		call('ZREM', PAST, unpack(forgotten))
 	end
 	-- What is known of numbers gone by. Leaps are between lives of the store, with nothing on the way.
-	local front = math.floor((call('ZRANGE', QUEUE, 0, 0, 'WITHSCORES')[2] or seq) / 8192)
+	local front = math.floor((call('ZRANGE', QUEUE, 0, 0, 'WITHSCORES')[2] or seq) / CHUNK)
 	if idle then front = front + 1 end
 	for chunk = low, math.min(front, low + 64) - 1 do call('UNLINK', HEARD .. chunk) end
 	low = front

@@ -21,6 +21,7 @@ if place == number .. ':1' then
 end
 
 --include queue_lib
+--include queue_heard
 if place == number .. ':0' then
 	local ends = claim(user, number, '0', ARGV[5] + 0)
 	return ends and {0, ends - q} or 2
@@ -28,7 +29,7 @@ end
 local waiting = call('ZSCORE', QUEUE, user)
 if waiting then
 	if waiting ~= number and number ~= '0' then return 2 end
-	return hear(waiting + 0, ARGV[4] + 0) and 1 or 2
+	return hear({waiting}, 1, q, ARGV[4] + 0, sold)[1] and 2 or 1
 end
 local early = number == '0' and pre >= 0 and call('SISMEMBER', PRE, user) == 1
 return early and call('SISMEMBER', LEFT, user) == 0 and 1 or 2
