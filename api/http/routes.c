@@ -54,15 +54,18 @@ const struct route ROUTES[] = {
 /* clang-format on */
 const size_t ROUTE_COUNT = sizeof ROUTES / sizeof *ROUTES;
 
-/* What a request is compared with first: the lengths of a row's pattern, and of what stands before its parameter. */
+/* What a path is compared with first: a pattern's length, that of what stands before its parameter, and the first letter. */
 static struct shape {
 	uint8_t whole, fixed;
+	char initial;
 } shapes[sizeof ROUTES / sizeof *ROUTES];
 
 static void measure(void)
 {
-	for (size_t i = 0; i < ROUTE_COUNT; i++)
-		shapes[i] = (struct shape){(uint8_t)strlen(ROUTES[i].pattern), (uint8_t)strcspn(ROUTES[i].pattern, "{")};
+	for (size_t i = 0; i < ROUTE_COUNT; i++) {
+		const char *p = ROUTES[i].pattern;
+		shapes[i] = (struct shape){(uint8_t)strlen(p), (uint8_t)strcspn(p, "{"), p[1]};
+	}
 }
 
 /* "{id}" takes one segment, everything else itself. */
@@ -70,7 +73,7 @@ static bool fits(const char *pattern, struct shape s, const char *path, size_t l
 {
 	bool whole = s.whole == s.fixed;
 
-	if ((whole ? len != s.whole : len <= s.fixed) || path[1] != pattern[1]) return false;
+	if (whole ? len != s.whole : len <= s.fixed) return false;
 	if (memcmp(path, pattern, s.fixed) != 0) return false;
 	if (whole) return true;
 	const char *param = path + s.fixed, *end = strchr(param, '/');
@@ -98,7 +101,8 @@ static bool behind_queue(const char **pattern, struct shape *s)
 
 	if (strncmp(*pattern, ONE, LEN) != 0) return false;
 	*pattern += LEN;
-	*s = (struct shape){(uint8_t)(s->whole - LEN), (uint8_t)(s->fixed - LEN)};
+	s->whole = (uint8_t)(s->whole - LEN);
+	s->fixed = (uint8_t)(s->fixed - LEN);
 	return true;
 }
 
@@ -110,10 +114,12 @@ struct route_match route_find(const struct config *c, enum method method, const 
 
 	pthread_once(&measured, measure);
 	if (strncmp(path, API, sizeof API - 1) == 0 && path[sizeof API - 1] == '/') path += sizeof API - 1;
+	char initial = path[1];
 	bool many = strncmp(path, MANY, sizeof MANY - 1) == 0 && path[sizeof MANY - 1] == '/';
 	if (many) path += sizeof MANY - 1;
 	size_t len = strlen(path);
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
+		if (shapes[i].initial != initial) continue;
 		const char *pattern = ROUTES[i].pattern;
 		struct shape s = shapes[i];
 		if (many && !behind_queue(&pattern, &s)) continue;

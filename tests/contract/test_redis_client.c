@@ -25,7 +25,7 @@ struct rig {
 /* A call with words of its own, and what came of it. */
 struct probe {
 	struct port_call call;
-	const char *word[9];
+	const char *word[10];
 	const char *big;
 	size_t big_len;
 	unsigned answers;
@@ -41,7 +41,7 @@ struct probe {
 static void bind_words(struct redis_args *a, struct port_call *c)
 {
 	struct probe *p = container_of(c, struct probe, call);
-	for (int i = 0; i < 9 && p->word[i]; i++) redis_arg(a, p->word[i], strlen(p->word[i]));
+	for (int i = 0; i < 10 && p->word[i]; i++) redis_arg(a, p->word[i], strlen(p->word[i]));
 	if (p->big) redis_arg(a, p->big, p->big_len);
 }
 
@@ -96,6 +96,7 @@ static void bind_shared(struct redis_args *a, struct port_call *c)
 	redis_arg(a, "60000", 5);
 	redis_arg(a, p->limit, strlen(p->limit));
 	redis_arg(a, "0", 1);
+	redis_arg(a, "1", 1);
 }
 static void keep_verdict(struct port_call *c, struct tk_err err, const redisReply *r)
 {
@@ -133,7 +134,7 @@ static struct probe hold_probe(struct rig *r)
 {
 	redis_server_do(&r->server, "HSET", "seat:state:{1}", "#run", "here", NULL);
 	return (struct probe){
-		.word = {"seat:state:{1}", "seat:users:{1}", "seat:lock:{1}:", "here", "60000", "4", "0", "7", "A-1"}};
+		.word = {"seat:state:{1}", "seat:users:{1}", "seat:lock:{1}:", "here", "60000", "4", "0", "1", "7", "A-1"}};
 }
 
 static struct shared_probe shared_probe(int64_t schedule, const char *user, const char *seat)

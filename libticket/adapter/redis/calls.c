@@ -196,13 +196,14 @@ static struct tk_err judge(struct redis *r, const redisReply *reply)
 	return TK_ERR(TK_UNAVAILABLE, says(reply, "OOM") ? "Redis is full" : "Redis refuses calls now");
 }
 
-/* An element a call. */
+/* An element a call, or the one for all. */
 static void answer_each(struct redis *r, const struct redis_pending *p, const redisReply *reply)
 {
+	bool array = reply->type == REDIS_REPLY_ARRAY;
 	struct port_call *c = p->calls;
-	for (size_t i = 0; c && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+	for (size_t i = 0; c && (!array || i < reply->elements); i++) {
 		struct port_call *next = c->next;
-		answer(r, p->op, c, TK_NONE, reply->element[i]);
+		answer(r, p->op, c, TK_NONE, array ? reply->element[i] : reply);
 		c = next;
 	}
 	answer_all(r, p->op, c, TK_ERR(TK_INTERNAL, "a script's reply is not as agreed"));

@@ -51,7 +51,7 @@ void redis_arg_run(struct redis_args *a); /* run_id of the server at the other e
 
 /* How calls share a script: `bind` of the op writes what they have in common, of the first of them; behind it come the
  * columns of what is a call's own, all of the first column, then all of the second, so that a script can hand a column
- * on as it is. The script answers with an array, an element a call. */
+ * on as it is. The script answers with an array, an element a call; with anything else when that is every call's. */
 enum { REDIS_COLUMNS_MAX = 4 };
 struct redis_call_batch {
 	int64_t (*schedule)(const struct port_call *c);

@@ -47,7 +47,7 @@ static bool holds_alike(const struct port_call *a, const struct port_call *b)
 {
 	const struct seat_hold *x = hold_of(a), *y = hold_of(b);
 	return x->ttl_ms == y->ttl_ms && x->limit == y->limit && x->opens_at_ms == y->opens_at_ms &&
-		x->gate.active_ttl_ms == y->gate.active_ttl_ms;
+		(x->count == 1) == (y->count == 1) && x->gate.active_ttl_ms == y->gate.active_ttl_ms;
 }
 
 static void bind_hold_keys(struct redis_args *a, const struct seat_hold *h)
@@ -63,6 +63,7 @@ static void bind_hold_terms(struct redis_args *a, const struct seat_hold *h)
 	redis_arg_int(a, h->ttl_ms);
 	redis_arg_int(a, h->limit);
 	redis_arg_int(a, h->opens_at_ms > 0 ? h->opens_at_ms : 0);
+	redis_arg_int(a, h->count == 1);
 }
 
 static void bind_holds_open(struct redis_args *a, struct port_call *c)

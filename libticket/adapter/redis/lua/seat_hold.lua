@@ -1,19 +1,21 @@
 -- Takes seats for users, call by call; of one call all or none.
 -- KEYS: seat:state:{S}, seat:users:{S}, seat:lock:{S}: (the lock keys without the seat)
 --       and, where a waiting room stands before the seats: queue:head:{S}, queue:place:{S}, queue:active:{S}
--- ARGV: run_id, ttl ms, limit, opens at ms (0: open), and with a waiting room: active ttl ms
+-- ARGV: run_id, ttl ms, limit, opens at ms (0: open), '1' if each call is for one seat, and with a waiting room: active
+--       ttl ms
 --       then of all calls: user...; seats with blanks between...; and with a waiting room: number of the user's place...
 -- Gives of each call: now (ms), when all seats were free: they end at now + ttl. Else {verdict, culprit, now, end...},
--- the numbers of enum hold_verdict, culprit from 0, an end negated where the seat was the user's before.
+-- the numbers of enum hold_verdict, culprit from 0, an end negated where the seat was the user's before. Only now, when
+-- that is the answer to all calls.
 -- What is read once for all of them and changed by one is kept in a table for those behind it. The lock keys are
 -- written at once and speak for themselves; a hold changes nothing in seat:state.
-local call, find = redis.call, string.find
+local call, singly = redis.call, ARGV[5] == '1'
 local ttl, limit = ARGV[2] + 0, ARGV[3] + 0
 local PLACED, LIMIT, HELD, SOLD, NOT_LOADED, TOO_EARLY, NO_ENTRY = 0, 1, 2, 3, 4, 5, 6
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ends, early = now + ttl .. '', ARGV[4] ~= '0' and now < ARGV[4] + 0
-local first = KEYS[4] and 5 or 4
+local first = KEYS[4] and 6 or 5
 local calls = (#ARGV - first) / (KEYS[4] and 3 or 2)
 local second, refused = first + calls, KEYS[4] and {}
 
@@ -33,7 +35,7 @@ if KEYS[4] then
 			refused[n] = true
 		elseif place == unclaimed then
 			claims[user] = claimed
-			call('ZADD', KEYS[6], q + ARGV[5], user)
+			call('ZADD', KEYS[6], q + ARGV[6], user)
 			call('HSET', KEYS[5], user, claimed)
 		end
 	end
@@ -41,17 +43,18 @@ end
 
 local state = call('HMGET', KEYS[1], '#run', unpack(ARGV, second + 1, second + calls))
 local json = call('HMGET', KEYS[2], unpack(ARGV, first + 1, second))
-local replies, changed, write, hold = {}, {}, nil, nil
+local replies, changed, write, written, odd, hold = {}, {}, {KEYS[2]}, 1, false, nil
+local head, tail = '{"', '":[' .. ends .. ']}'
 for n = 1, calls do
 	local user, seats, reply, new = ARGV[first + n], ARGV[second + n], nil, nil
 	local text = changed[user] or json[n]
 	if refused and refused[n] then reply = {NO_ENTRY, 0, now}
 	elseif early then reply = {TOO_EARLY, 0, now}
 	elseif state[1] ~= ARGV[1] then reply = {NOT_LOADED, 0, now}
-	elseif not text and not state[n + 1] and limit > 0 and not find(seats, ' ', 1, true) then
+	elseif not text and not state[n + 1] and limit > 0 and singly then
 		-- One seat, never sold, and nothing that could reach the limit: nearly every call.
 		local holder = call('SET', KEYS[3] .. seats, user, 'NX', 'GET', 'PXAT', ends)
-		if not holder then reply, new = now, '{"' .. seats .. '":[' .. ends .. ']}'
+		if not holder then reply, new = now, head .. seats .. tail
 		elseif holder ~= user then reply = {HELD, 0, now} end
 	end
 	if not reply then
@@ -60,12 +63,11 @@ for n = 1, calls do
 		end
 		reply, new = hold(user, seats, text)
 	end
-	replies[n] = reply
+	replies[n], odd = reply, odd or reply ~= now
 	if new then
-		changed[user] = new
-		if write then write[#write + 1], write[#write + 2] = user, new
-		else write = {user, new} end
+		changed[user], write[written + 1], write[written + 2] = new, user, new
+		written = written + 2
 	end
 end
-if write then call('HSET', KEYS[2], unpack(write)) end
-return replies
+if written > 1 then call('HSET', unpack(write)) end
+return odd and replies or now
