@@ -159,7 +159,7 @@ row_queue_memory() {
 # --- serving, beside its bytes as a constant ---
 
 floor_serving() {
-  load "$1" -w 0.2 -d 1.2 -p /queue/serving "${FLOOR[serving]}"
+  load "$1" -w 0.2 -d 1.2 -p "/queue/serving?scheduleId=$LINE" "${FLOOR[serving]}"
   ok "$1" 200
 }
 work_serving() {
