@@ -40,7 +40,7 @@ WITH call AS MATERIALIZED (
               AND o.status = 'READY' AND (o.approved_at IS NOT NULL OR o.expires_at > now())
             UNION
             SELECT r.seat_no FROM reservation r
-            WHERE r.user_id = c.user_id AND r.schedule_id + 0 = c.schedule_id AND r.seat_no <> c.seat_no
+            WHERE r.user_id = c.user_id AND r.schedule_id BETWEEN c.schedule_id AND c.schedule_id AND r.seat_no <> c.seat_no
               AND (r.status = 'CONFIRMED' OR r.status = 'HELD' AND coalesce(r.expires_at, 'infinity') > now())) AS s
         ) AS others ON own.order_no IS NULL
 ), fitting AS MATERIALIZED (
