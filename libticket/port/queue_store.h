@@ -61,7 +61,7 @@ struct queue_place_call {
 	struct queue_place place;
 };
 
-enum { QUEUE_NUMBER_ANY = 0, QUEUE_NUMBER_EARLY = -1 }; /* EARLY: only a place that has no number yet */
+enum { QUEUE_NUMBER_ANY = 0, QUEUE_NUMBER_EARLY = -1 }; /* EARLY: only one from before the draw, or of it */
 struct queue_leave {
 	struct port_call call;
 	int64_t schedule, user;

@@ -557,6 +557,7 @@ static void verify_tells_why_not(void **state)
 	assert_int_equal(k.verdict, VERIFY_ACTIVE);
 	assert_about(k.expires_in_ms, 120000);
 	assert_int_equal(verify(w, ANNA, 2).verdict, VERIFY_INVALID);
+	assert_int_equal(verify(w, ANNA, 0).verdict, VERIFY_INVALID);
 	assert_int_equal(verify(w, BERT, 2).verdict, VERIFY_WAITING);
 	assert_int_equal(verify(w, BERT, 1).verdict, VERIFY_INVALID);
 }
@@ -1089,6 +1090,11 @@ static void at_opening_the_draw_comes_before_everything(void **state)
 	assert_is(w, 1, QUEUE_WAITING);
 	used(w, EARLY);
 	assert_int_equal(verify(w, EARLY, 0).verdict, VERIFY_INVALID);
+	room_enter(w, EARLY);
+	leave_with(w, EARLY, QUEUE_NUMBER_EARLY, true); /* the place is a later one */
+	assert_is(w, EARLY, QUEUE_WAITING);
+	leave_with(w, EARLY - 1, QUEUE_NUMBER_EARLY, true);
+	assert_is(w, EARLY - 1, QUEUE_EXPIRED);
 	free(users);
 }
 

@@ -81,6 +81,8 @@ def test_the_order_is_the_one_of_the_published_seed(world, apis):
     assert ok(by_user[order[0]].hold("Z-1"), 201)
     assert ok(by_user[order[1]].hold("Z-2", token=first_token[order[1]]), 201)
     assert ok(by_user[order[2]].verify(token=first_token[order[2]]))["status"] == "ACTIVE"
+    by_user[order[2]].expire(token=first_token[order[2]])
+    assert by_user[order[2]].place()["status"] == "EXPIRED"
 
 
 def test_who_enters_at_the_moment_of_opening_is_early_or_behind(world, apis):

@@ -35,6 +35,7 @@ struct fake_line {
 	unsigned place_count, early_count, window_count, turned_count, sample_count, spent_count;
 	bool collecting, opened, open, sold, busy;
 	int64_t frozen, first; /* early users when it opened, the number of the first of them */
+	int64_t drawn;		   /* how many numbers the last draw had, from `first` on */
 	int64_t seq, base, shift, ticked, serving, rate, sampled, uses;
 	uint64_t daemon;
 	int64_t lease_until;
@@ -181,6 +182,7 @@ static void freeze(struct fake_line *l)
 	l->opened = true;
 	l->frozen = l->early_count;
 	l->first = l->seq == l->base ? 1 : l->seq + 1;
+	l->drawn = l->frozen;
 	if (l->frozen && l->first + l->frozen - 1 > l->seq) l->seq = l->first + l->frozen - 1;
 }
 
@@ -320,12 +322,19 @@ static void do_status(struct fake_queue_store *f, struct port_call *c)
 
 /* --- leave, verify, used, look, slice, hear --- */
 
+/* Is it the place with this number; or, with QUEUE_NUMBER_EARLY, of the draw? */
+static bool is_of(const struct fake_line *l, const struct fake_place *p, int64_t number)
+{
+	if (number != QUEUE_NUMBER_EARLY) return p->number == number;
+	return p->number >= l->first && p->number < l->first + l->drawn;
+}
+
 static void leave_early(struct fake_line *l, const struct queue_leave *k)
 {
 	struct fake_early *e = find_early(l, k->user);
 	struct fake_place *p = find(l, k->user);
 	if (!e) return;
-	if (l->frozen && is(p, QUEUE_WAITING) && k->number && p->number != k->number) return;
+	if (l->frozen && is(p, QUEUE_WAITING) && k->number && !is_of(l, p, k->number)) return;
 	if (l->frozen && !is(p, QUEUE_WAITING) && k->number > 0) return;
 	if (!l->frozen && k->number > 0) return;
 	if (l->frozen) e->left = true;
@@ -337,7 +346,7 @@ static void do_leave(struct fake_queue_store *f, struct port_call *c)
 	CALL_ON_LINE(queue_leave);
 	leave_early(l, k);
 	struct fake_place *p = find(l, k->user);
-	if (!p || (k->number && p->number != k->number)) return;
+	if (!p || (k->number && !is_of(l, p, k->number))) return;
 	if (!k->expire) drop(l, p);
 	else if (p->status == QUEUE_WAITING || p->status == QUEUE_ACTIVE) remember(f, l, p, QUEUE_EXPIRED);
 }
@@ -346,7 +355,7 @@ static void do_verify(struct fake_queue_store *f, struct port_call *c)
 {
 	CALL_ON_LINE(queue_verify);
 	struct fake_place *p = find(l, k->user);
-	bool theirs = p && (k->number == 0 || p->number == k->number);
+	bool theirs = p && is_of(l, p, k->number ? k->number : QUEUE_NUMBER_EARLY);
 	int64_t q = q_of(f, l);
 	k->expires_in_ms = 0;
 	k->verdict = VERIFY_NEW_LIFE;
@@ -356,7 +365,7 @@ static void do_verify(struct fake_queue_store *f, struct port_call *c)
 		claim(p, q, k->rules.active_ttl_ms);
 		k->verdict = VERIFY_ACTIVE;
 		k->expires_in_ms = p->until - q;
-	} else if (is(p, QUEUE_WAITING) && theirs && !silent(l, p, q, k->rules.grace_ms)) {
+	} else if (is(p, QUEUE_WAITING) && (theirs || k->number == 0) && !silent(l, p, q, k->rules.grace_ms)) {
 		if (k->rules.grace_ms) p->heard = q;
 		k->verdict = VERIFY_WAITING;
 	} else if (!is(p, QUEUE_WAITING) && k->number == 0 && is_early(l, k->user)) {

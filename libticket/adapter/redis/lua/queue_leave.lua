@@ -1,5 +1,5 @@
 -- A place is given back, or made EXPIRED. KEYS: queue:head:{S}
--- ARGV: user, number (0: any; -1: only one without a number), '1' to remember it as expired
+-- ARGV: user, number (0: any; -1: only one from before the draw, or of it), '1' to remember it as expired
 local call, user, wanted, expire = redis.call, ARGV[1], ARGV[2], ARGV[3] == '1'
 local head = call('GET', KEYS[1])
 if not head then return 0 end
@@ -10,7 +10,7 @@ local q, stalled = now - shift, now - ticked
 if (stalled > 5000 or stalled < 0) and ticked > 0 then q = ticked - shift end
 --include queue_lib
 local early = wanted == '0' or wanted == '-1'
-local function meant(number) return wanted == '0' or number == wanted end
+local function meant(number) return wanted == '0' or number == wanted or (wanted == '-1' and drawn(number)) end
 
 local waiting = call('ZSCORE', QUEUE, user)
 if waiting and meant(waiting) then

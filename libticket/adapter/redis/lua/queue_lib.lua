@@ -57,8 +57,13 @@ local function freeze()
 	else
 		local seq = call('GET', SEQ) + 0
 		local first = seq == base and 1 or seq + 1
-		call('HSET', META, 'pre_first', first)
+		call('HSET', META, 'pre_first', first, 'pre_count', pre)
 		call('SET', SEQ, math.max(seq, first + pre - 1))
 	end
 	save()
+end
+-- Whether a number is of the draw: a token from before it is good for that place.
+local function drawn(number)
+	local first, count = unpack(call('HMGET', META, 'pre_first', 'pre_count'))
+	return first and count and number - first >= 0 and number - first < count + 0
 end

@@ -11,9 +11,8 @@ local now = t[1] * 1000 + (t[2] - t[2] % 1000) / 1000
 local q, stalled = now - shift, now - ticked
 if (stalled > 5000 or stalled < 0) and ticked > 0 then q = ticked - shift end
 
--- Admitted and claimed: nearly every call. A token from before the draw is that of what the draw made of the place.
+-- Admitted and claimed: nearly every call.
 local place, number = call('HGET', KEYS[2], user), ARGV[3]
-if number == '0' and place then number = string.match(place, '^(%d+):') end
 if place == number .. ':1' then
 	local ends = call('ZSCORE', KEYS[3], user)
 	if ends and ends - q > 0 then return {0, ends - q} end
@@ -22,8 +21,12 @@ end
 
 --include queue_lib
 --include queue_heard
-if place == number .. ':0' then
-	local ends = claim(user, number, '0', ARGV[5] + 0)
+if number == '0' and place then
+	local given = string.match(place, '^%d+')
+	if drawn(given) then number = given end
+end
+if place == number .. ':0' or place == number .. ':1' then
+	local ends = claim(user, number, string.sub(place, -1), ARGV[5] + 0)
 	return ends and {0, ends - q} or 2
 end
 local waiting = call('ZSCORE', QUEUE, user)
