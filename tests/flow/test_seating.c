@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/jobs/hub.h"
 #include "runtime/mem.h"
 #include "support/backstage_world.h"
 
@@ -491,6 +492,33 @@ static void of_seats_that_are_rightly_sold_few_are_merged_again(void **state)
 	assert_in_range(p->w.seats.changes, 1, 1 + 1); /* the pending one, and perhaps one whose turn it is */
 }
 
+/* By what a comparison took, here 100 ms of waiting for Redis; but what missed a change is compared at once. */
+static void comparing_takes_a_twentieth_of_the_time(void **state)
+{
+	enum { TOOK_MS = 100, REST = 20, AHEAD_MS = 500, OTHER = SHOW + 1, MISSED = SHOW + 2 };
+	struct place *p = *state;
+	const unsigned *compared = &p->w.catalogue.calls[FAKE_CLAIMS];
+
+	for (int64_t s = SHOW; s <= MISSED; s++) {
+		if (s != SHOW) fake_catalogue_add(&p->w.catalogue, s, 10);
+		fake_seat_lock_load(&p->w.seats, s);
+		assert_true(find(p, 0, s, NEED_SCHEDULE));
+		hub_find(p->w.backstage->hub, s)->mend_tried_ms -= s == MISSED ? 2000 : 40000 - s;
+	}
+	p->w.seats.desk.held = true;
+	job_start(p->w.backstage->job[JOB_MEND]);
+	for (int i = 0; i < 3000 && !p->w.seats.calls[FAKE_READ]; i++) turn(p);
+	int64_t began_ms = loop_now_us() / 1000, until_ms = began_ms + 10000;
+	turn_for(p, TOOK_MS);
+	p->w.seats.desk.held = false;
+	seating_mend(p->seating[1], MISSED);
+	while (*compared < 2 && loop_now_us() / 1000 < until_ms) turn(p);
+	assert_true(hub_find(p->w.backstage->hub, OTHER)->mend_tried_ms < began_ms);
+	while (*compared < 3 && loop_now_us() / 1000 < until_ms) turn(p);
+	assert_int_equal(*compared, 3);
+	assert_true(hub_find(p->w.backstage->hub, OTHER)->mend_tried_ms - began_ms >= REST * TOOK_MS - AHEAD_MS - 50);
+}
+
 static void users_whose_holds_have_ended_are_forgotten_by_the_way(void **state)
 {
 	struct place *p = *state;
@@ -678,6 +706,7 @@ int main(void)
 		TEST(listeners_are_told_of_each_version_and_of_nothing_else),
 		TEST(a_listener_may_leave_while_it_is_told),
 		TEST(a_change_that_redis_missed_is_mended),
+		TEST(comparing_takes_a_twentieth_of_the_time),
 		TEST(of_seats_that_are_rightly_sold_few_are_merged_again),
 		TEST(users_whose_holds_have_ended_are_forgotten_by_the_way),
 		TEST(an_older_truth_changes_nothing),
