@@ -116,8 +116,7 @@ static enum unready_verdict ask_unready(struct orders_world *w, int64_t user, in
 	struct order_unready u = {
 		.user = user, .schedule = schedule, .seat = seat(no), .verdict = (enum unready_verdict) - 1};
 	struct asker a;
-	asker_init(&a, &u.call);
-	w->orders->unready(w->orders, &u);
+	ASKER_ASK(&a, w->orders, unready, &u);
 	assert_true(asker_wait(&a, w->loop));
 	assert_int_equal(a.err.kind, TK_OK);
 	return u.verdict;
@@ -127,8 +126,7 @@ static struct order_view ask_view(struct orders_world *w, struct uuid order_no, 
 {
 	struct order_view v = {.order_no = order_no, .user = user};
 	struct asker a;
-	asker_init(&a, &v.call);
-	w->orders->view(w->orders, &v);
+	ASKER_ASK(&a, w->orders, view, &v);
 	assert_true(asker_wait(&a, w->loop));
 	assert_int_equal(a.err.kind, TK_OK);
 	v.call.flow = NULL;
@@ -300,8 +298,7 @@ static void the_limit_counts_orders_that_are_made_at_once(void **state)
 	an_order(w, user, schedule, "A-0");
 	for (int i = 0; i < SEATS; i++, no[2]++) {
 		r[i] = ready_call(user, schedule, no);
-		asker_init(&a[i], &r[i].call);
-		w->orders->ready(w->orders, &r[i]);
+		ASKER_ASK(&a[i], w->orders, ready, &r[i]);
 	}
 	for (int i = 0; i < SEATS; i++) {
 		assert_true(asker_wait(&a[i], w->loop));
@@ -344,8 +341,7 @@ static void a_number_that_has_ended_harms_no_other(void **state)
 	ask_ready(w, &r[7]);
 	assert_int_equal(ask_fail(w, r[7].order_no, 0, "NO").verdict, FAIL_DONE);
 	for (int i = 0; i < CALLS; i++) {
-		asker_init(&a[i], &r[i].call);
-		w->orders->ready(w->orders, &r[i]);
+		ASKER_ASK(&a[i], w->orders, ready, &r[i]);
 	}
 	for (int i = 0; i < CALLS; i++) {
 		assert_true(asker_wait(&a[i], w->loop));

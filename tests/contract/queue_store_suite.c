@@ -11,92 +11,46 @@ enum { DAEMON = 1, OTHER_DAEMON = 2 };
 
 /* --- one call, waited for --- */
 
-struct asking {
-	struct flow flow;
-	struct queue_store *store;
-	struct port_call *call;
-	enum queue_call which;
-	bool done;
-};
-
-#define ASK(method, type) s->method(s, container_of(a->call, struct type, call))
-static void ask(struct flow *f)
+struct tk_err room_await(struct queue_world *w, const struct asker *a)
 {
-	struct asking *a = container_of(f, struct asking, flow);
-	struct queue_store *s = a->store;
-	switch (a->which) {
-	case CALL_ENTER: ASK(enter, queue_place_call); break;
-	case CALL_STATUS: ASK(status, queue_place_call); break;
-	case CALL_LEAVE: ASK(leave, queue_leave); break;
-	case CALL_VERIFY: ASK(verify, queue_verify); break;
-	case CALL_USED: ASK(used, queue_used); break;
-	case CALL_TICK: ASK(tick, queue_tick); break;
-	case CALL_LOOK: ASK(look, queue_look); break;
-	case CALL_SLICE: ASK(slice, queue_slice); break;
-	case CALL_HEAR: ASK(hear, queue_hear); break;
-	case CALL_SCAN: ASK(scan_pre, queue_scan_pre); break;
-	case CALL_NUMBER: ASK(number_pre, queue_number_pre); break;
-	case CALL_BIRTH: ASK(birth, queue_birth); break;
-	case CALL_REVIVE: ASK(revive, queue_revive); break;
-	case CALL_WAKE: ASK(wake, queue_wake); break;
-	case CALL_OPEN: ASK(open, queue_open); break;
-	}
+	for (int i = 0; !a->answers && i < TURNS; i++) w->turn(w);
+	assert_int_equal(a->answers, 1);
+	return a->err;
 }
 
-static int got(struct flow *f)
-{
-	(void)f;
-	return FLOW_END;
-}
+#define WELL(w, method, k)                                                                                             \
+	do {                                                                                                               \
+		struct tk_err err_ = ROOM_CALL(w, method, k);                                                                  \
+		if (tk_failed(err_)) fail_msg("%s at %s", err_.what, err_.where);                                              \
+	} while (0)
 
-static void done(struct flow *f)
+static struct queue_place_call place_call(struct queue_world *w, int64_t user, int64_t token)
 {
-	container_of(f, struct asking, flow)->done = true;
-}
-
-static const struct flow_step STEPS[] = {{"call", ask, got}};
-
-static void begin_call(struct queue_world *w, struct asking *a, enum queue_call which, struct port_call *c)
-{
-	*a = (struct asking){.store = w->store, .call = c, .which = which};
-	c->flow = &a->flow;
-	flow_start(&a->flow, STEPS, 0, done);
-}
-
-static void await(struct queue_world *w, const struct asking *a)
-{
-	for (int i = 0; !a->done && i < TURNS; i++) w->turn(w);
-	assert_true(a->done);
-}
-
-struct tk_err room_call(struct queue_world *w, enum queue_call which, struct port_call *c)
-{
-	struct asking a;
-	begin_call(w, &a, which, c);
-	await(w, &a);
-	return a.flow.err;
-}
-
-static void well(struct queue_world *w, enum queue_call which, struct port_call *c)
-{
-	struct tk_err err = room_call(w, which, c);
-	if (tk_failed(err)) fail_msg("%s at %s", err.what, err.where);
-}
-
-static struct queue_place_call place_call(struct queue_world *w, enum queue_call which, int64_t user, int64_t token)
-{
-	struct queue_place_call k = {.schedule = w->schedule,
+	return (struct queue_place_call){.schedule = w->schedule,
 		.user = user,
 		.rules = w->rules,
 		.token_number = token,
 		.token_epoch = queue_epoch_of(token)};
-	well(w, which, &k.call);
+}
+
+static struct queue_place_call status_call(struct queue_world *w, int64_t user)
+{
+	struct queue_place_call k = place_call(w, user, 0);
+	WELL(w, status, &k);
+	return k;
+}
+
+static struct queue_place_call enter_call(struct queue_world *w, int64_t user)
+{
+	struct queue_place_call k = place_call(w, user, 0);
+	WELL(w, enter, &k);
 	return k;
 }
 
 struct queue_place room_enter_with(struct queue_world *w, int64_t user, int64_t token_number)
 {
-	struct queue_place_call k = place_call(w, CALL_ENTER, user, token_number);
+	struct queue_place_call k = place_call(w, user, token_number);
+	WELL(w, enter, &k);
 	assert_int_equal(k.verdict, QUEUE_PLACED);
 	assert_int_equal(k.place.epoch, queue_epoch_of(k.place.number));
 	return k.place;
@@ -109,12 +63,12 @@ struct queue_place room_enter(struct queue_world *w, int64_t user)
 
 enum queue_verdict room_verdict(struct queue_world *w, int64_t user)
 {
-	return place_call(w, CALL_STATUS, user, 0).verdict;
+	return status_call(w, user).verdict;
 }
 
 struct queue_place room_status(struct queue_world *w, int64_t user)
 {
-	struct queue_place_call k = place_call(w, CALL_STATUS, user, 0);
+	struct queue_place_call k = status_call(w, user);
 	assert_int_not_equal(k.verdict, QUEUE_NEW_LIFE);
 	if (k.verdict == QUEUE_NO_PLACE) return (struct queue_place){.status = QUEUE_NOBODY};
 	return k.place;
@@ -123,14 +77,14 @@ struct queue_place room_status(struct queue_world *w, int64_t user)
 static int64_t birth(struct queue_world *w, int64_t candidate)
 {
 	struct queue_birth k = {.schedule = w->schedule, .candidate = candidate};
-	well(w, CALL_BIRTH, &k.call);
+	WELL(w, birth, &k);
 	return k.birth;
 }
 
 static bool revive(struct queue_world *w, int64_t birth, int64_t epoch, int64_t number_seen)
 {
 	struct queue_revive k = {.schedule = w->schedule, .birth = birth, .epoch = epoch, .number_seen = number_seen};
-	well(w, CALL_REVIVE, &k.call);
+	WELL(w, revive, &k);
 	return k.revived;
 }
 
@@ -143,7 +97,7 @@ void room_revive(struct queue_world *w, int64_t epoch, int64_t number_seen)
 static void leave_with(struct queue_world *w, int64_t user, int64_t number, bool expire)
 {
 	struct queue_leave k = {.schedule = w->schedule, .user = user, .number = number, .expire = expire};
-	well(w, CALL_LEAVE, &k.call);
+	WELL(w, leave, &k);
 }
 
 void room_leave(struct queue_world *w, int64_t user)
@@ -166,7 +120,7 @@ static struct queue_tick tick_call(const struct queue_world *w, int64_t max_acti
 struct queue_tick room_tick(struct queue_world *w, int64_t max_active)
 {
 	struct queue_tick k = tick_call(w, max_active);
-	well(w, CALL_TICK, &k.call);
+	WELL(w, tick, &k);
 	assert_true(k.mine);
 	return k;
 }
@@ -175,7 +129,7 @@ static struct queue_tick tick_sold(struct queue_world *w, bool sold_out)
 {
 	struct queue_tick k = tick_call(w, 1);
 	k.sold_out = sold_out;
-	well(w, CALL_TICK, &k.call);
+	WELL(w, tick, &k);
 	return k;
 }
 
@@ -183,20 +137,20 @@ static struct queue_verify verify(struct queue_world *w, int64_t user, int64_t n
 {
 	struct queue_verify k = {
 		.schedule = w->schedule, .user = user, .number = number, .epoch = queue_epoch_of(number), .rules = w->rules};
-	well(w, CALL_VERIFY, &k.call);
+	WELL(w, verify, &k);
 	return k;
 }
 
 static void used(struct queue_world *w, int64_t user)
 {
 	struct queue_used k = {.schedule = w->schedule, .users = &user, .count = 1};
-	well(w, CALL_USED, &k.call);
+	WELL(w, used, &k);
 }
 
 static struct queue_look look(struct queue_world *w)
 {
 	struct queue_look k = {.schedule = w->schedule};
-	well(w, CALL_LOOK, &k.call);
+	WELL(w, look, &k);
 	return k;
 }
 
@@ -204,7 +158,7 @@ static bool is_open(struct queue_world *w)
 {
 	int64_t schedules[1000];
 	struct queue_open k = {.schedules = schedules, .max = 1000};
-	well(w, CALL_OPEN, &k.call);
+	WELL(w, open, &k);
 	for (unsigned i = 0; i < k.count; i++) {
 		if (schedules[i] == w->schedule) return true;
 	}
@@ -215,7 +169,7 @@ static enum queue_status hear(struct queue_world *w, int64_t user)
 {
 	uint8_t status = QUEUE_STATUSES;
 	struct queue_hear k = {.schedule = w->schedule, .users = &user, .count = 1, .rules = w->rules, .status = &status};
-	well(w, CALL_HEAR, &k.call);
+	WELL(w, hear, &k);
 	assert_false(k.new_life);
 	return (enum queue_status)status;
 }
@@ -296,27 +250,29 @@ static void fifty_tabs_at_once_get_one_place(void **state)
 	enum { TABS = 50 };
 	struct queue_world *w = on_sale(state);
 	struct queue_place_call k[TABS];
-	struct asking a[TABS];
+	struct asker a[TABS];
 	for (int i = 0; i < TABS; i++) {
 		k[i] = (struct queue_place_call){.schedule = w->schedule, .user = ANNA, .rules = w->rules};
-		begin_call(w, &a[i], CALL_ENTER, &k[i].call);
+		ASKER_ASK(&a[i], w->store, enter, &k[i]);
 	}
 	for (int i = 0; i < TABS; i++) {
-		await(w, &a[i]);
+		room_await(w, &a[i]);
 		assert_int_equal(k[i].place.number, 1);
 		assert_int_equal(k[i].place.total, 1);
 	}
 }
 
-static void ask_all(struct queue_world *w, enum queue_call which, struct queue_place_call *k, struct asking *a, int n)
+static void ask_all(struct queue_world *w, void (*method)(struct queue_store *, struct queue_place_call *),
+	struct queue_place_call *k, struct asker *a, int n)
 {
 	for (int i = 0; i < n; i++) {
 		k[i].rules = w->rules;
 		k[i].schedule = w->schedule;
-		begin_call(w, &a[i], which, &k[i].call);
+		asker_init(&a[i], &k[i].call);
+		method(w->store, &k[i]);
 	}
 	for (int i = 0; i < n; i++) {
-		await(w, &a[i]);
+		room_await(w, &a[i]);
 		assert_false(tk_failed(a[i].flow.err));
 	}
 }
@@ -327,13 +283,13 @@ static void who_asks_together_is_told_apart(void **state)
 	enum { ALL = 250 };
 	struct queue_world *w = on_sale(state);
 	struct queue_place_call *k = calloc(ALL, sizeof *k);
-	struct asking *a = calloc(ALL, sizeof *a);
+	struct asker *a = calloc(ALL, sizeof *a);
 	for (int i = 0; i < ALL; i++) k[i].user = i + 1;
 	k[7].user = 4; /* twice */
-	ask_all(w, CALL_ENTER, k, a, ALL);
+	ask_all(w, w->store->enter, k, a, ALL);
 	assert_int_equal(look(w).waiting, ALL - 1);
 	assert_int_equal(k[7].place.number, k[3].place.number);
-	ask_all(w, CALL_STATUS, k, a, ALL); /* a line without gaps */
+	ask_all(w, w->store->status, k, a, ALL); /* a line without gaps */
 	for (int i = 0; i < ALL; i++) {
 		assert_int_equal(k[i].place.rank, k[i].place.number);
 		assert_int_equal(k[i].place.total, ALL - 1);
@@ -342,7 +298,7 @@ static void who_asks_together_is_told_apart(void **state)
 	leave_with(w, 100, 0, false);
 	leave_with(w, 101, k[100].place.number, true);
 	k[7].user = 5000;
-	ask_all(w, CALL_STATUS, k, a, ALL);
+	ask_all(w, w->store->status, k, a, ALL);
 	assert_int_equal(k[7].verdict, QUEUE_NO_PLACE);
 	assert_int_equal(k[99].verdict, QUEUE_NO_PLACE);
 	assert_int_equal(k[100].place.status, QUEUE_EXPIRED);
@@ -354,7 +310,7 @@ static void who_asks_together_is_told_apart(void **state)
 		if (k[i].place.number > 2) assert_int_equal(k[i].place.rank, k[i].place.number - gaps);
 		if (i == ALL - 1) assert_int_equal(admitted, 2);
 	}
-	ask_all(w, CALL_ENTER, k, a, ALL); /* most again; three anew, at the end */
+	ask_all(w, w->store->enter, k, a, ALL); /* most again; three anew, at the end */
 	assert_int_equal(look(w).waiting, ALL - 2);
 	for (int i = 0; i < ALL; i++) {
 		if (i == 7 || i == 99 || i == 100) assert_in_range(k[i].place.number, ALL, ALL + 2);
@@ -568,7 +524,7 @@ static void nobody_is_admitted_while_paused_or_with_a_limit_of_none(void **state
 	room_enter(w, ANNA);
 	struct queue_tick t = tick_call(w, 10);
 	t.paused = true;
-	well(w, CALL_TICK, &t.call);
+	WELL(w, tick, &t);
 	assert_int_equal(t.admitted, 0);
 	assert_int_equal(t.rate_milli, 0);
 	assert_int_equal(room_status(w, ANNA).rate_milli, 0);
@@ -602,7 +558,7 @@ static void no_second_sees_more_than_the_rate(void **state)
 		struct queue_tick t = tick_call(w, 1000);
 		t.admit_per_s = PER_S;
 		int64_t before = w->now_ms(w);
-		well(w, CALL_TICK, &t.call);
+		WELL(w, tick, &t);
 		at[i] = before;
 		admitted[i] = t.admitted;
 		all += t.admitted;
@@ -623,20 +579,20 @@ static void a_thousand_joins_at_once_overshoot_nothing(void **state)
 	enum { JOINS = 1000, LIMIT = 37 };
 	struct queue_world *w = on_sale(state);
 	struct queue_place_call *k = calloc(JOINS, sizeof *k);
-	struct asking *a = calloc(JOINS, sizeof *a), ticking[8];
+	struct asker *a = calloc(JOINS, sizeof *a), ticking[8];
 	struct queue_tick t[8];
 	for (int i = 0; i < JOINS; i++) {
 		k[i] = (struct queue_place_call){.schedule = w->schedule, .user = i + 1, .rules = w->rules};
-		begin_call(w, &a[i], CALL_ENTER, &k[i].call);
+		ASKER_ASK(&a[i], w->store, enter, &k[i]);
 		if (i % 125 != 124) continue; /* daemons tick between them */
 		t[i / 125] = tick_call(w, LIMIT);
 		t[i / 125].daemon = (uint64_t)(i / 125 % 4 + 1);
-		begin_call(w, &ticking[i / 125], CALL_TICK, &t[i / 125].call);
+		ASKER_ASK(&ticking[i / 125], w->store, tick, &t[i / 125]);
 	}
 	int64_t admitted = 0, mine = 0;
-	for (int i = 0; i < JOINS; i++) await(w, &a[i]);
+	for (int i = 0; i < JOINS; i++) room_await(w, &a[i]);
 	for (int i = 0; i < 8; i++) {
-		await(w, &ticking[i]);
+		room_await(w, &ticking[i]);
 		assert_true(t[i].active <= LIMIT);
 		admitted += t[i].admitted;
 		mine += t[i].mine;
@@ -660,20 +616,20 @@ static void only_the_holder_of_the_lease_admits(void **state)
 	room_enter(w, BERT);
 	struct queue_tick t = tick_call(w, 1);
 	t.lease_ms = 150;
-	well(w, CALL_TICK, &t.call);
+	WELL(w, tick, &t);
 	assert_true(t.mine);
 	t.daemon = OTHER_DAEMON;
 	t.max_active = 2;
-	well(w, CALL_TICK, &t.call);
+	WELL(w, tick, &t);
 	assert_false(t.mine);
 	assert_false(t.new_life);
 	assert_int_equal(t.admitted, 0);
 	w->pass(w, 200); /* the holder is dead */
-	well(w, CALL_TICK, &t.call);
+	WELL(w, tick, &t);
 	assert_true(t.mine);
 	assert_int_equal(t.admitted, 1);
 	t.daemon = DAEMON;
-	well(w, CALL_TICK, &t.call);
+	WELL(w, tick, &t);
 	assert_false(t.mine);
 }
 
@@ -703,18 +659,18 @@ static void the_waiting_are_listed_in_their_order(void **state)
 	for (int64_t user = 1000; user > 300; user--) room_enter(w, user);
 	room_leave(w, 999);
 	struct queue_slice k = {.schedule = w->schedule, .offset = 1, .users_numbers = rows};
-	well(w, CALL_SLICE, &k.call);
+	WELL(w, slice, &k);
 	assert_int_equal(k.count, 698);
 	assert_int_equal(rows[0][0], 998);
 	assert_int_equal(rows[0][1], 3);
 	assert_int_equal(rows[499][0], 499);
 	k.offset = 600;
-	well(w, CALL_SLICE, &k.call);
+	WELL(w, slice, &k);
 	assert_int_equal(k.count, 99);
 	assert_int_equal(rows[98][0], 301);
 	assert_int_equal(rows[98][1], 700);
 	k.offset = 5000;
-	well(w, CALL_SLICE, &k.call);
+	WELL(w, slice, &k);
 	assert_int_equal(k.count, 0);
 	free(rows);
 }
@@ -736,7 +692,7 @@ static void many_are_heard_of_at_once(void **state)
 		.status = status,
 		.ends_ms = ends,
 		.numbers = numbers};
-	well(w, CALL_HEAR, &k.call);
+	WELL(w, hear, &k);
 	assert_int_equal(status[0], QUEUE_ACTIVE);
 	assert_int_equal(numbers[0], room_status(w, 1).number);
 	assert_int_equal(numbers[1], 0);
@@ -915,7 +871,7 @@ static struct queue_tick tick_until(struct queue_world *w, int64_t max_active, i
 {
 	struct queue_tick k = tick_call(w, max_active);
 	k.uses_end = uses_end;
-	well(w, CALL_TICK, &k.call);
+	WELL(w, tick, &k);
 	return k;
 }
 
@@ -948,7 +904,7 @@ static void every_order_is_counted_whoever_bought(void **state)
 	room_enter(w, ANNA);
 	room_enter(w, BERT);
 	room_tick(w, 1);
-	well(w, CALL_USED, &k.call);
+	WELL(w, used, &k);
 	assert_int_equal(room_tick(w, 0).uses, 3);
 	used(w, ANNA);
 	assert_int_equal(room_tick(w, 0).uses, 4);
@@ -963,7 +919,7 @@ static void who_only_stands_by_knows_the_uses_too(void **state)
 	used(w, ANNA);
 	struct queue_tick k = tick_call(w, 1);
 	k.daemon = DAEMON + 1;
-	well(w, CALL_TICK, &k.call);
+	WELL(w, tick, &k);
 	assert_false(k.mine);
 	assert_int_equal(k.uses, 1);
 }
@@ -974,7 +930,7 @@ static struct queue_tick tick_draw(struct queue_world *w, bool drawn)
 {
 	struct queue_tick t = tick_call(w, 1000);
 	t.drawn = drawn;
-	well(w, CALL_TICK, &t.call);
+	WELL(w, tick, &t);
 	return t;
 }
 
@@ -985,7 +941,7 @@ static unsigned scan_all(struct queue_world *w, int64_t *users, unsigned cap)
 	unsigned n = 0;
 	do {
 		k.users = found;
-		well(w, CALL_SCAN, &k.call);
+		WELL(w, scan_pre, &k);
 		for (unsigned i = 0; i < k.count && n < cap; i++) {
 			unsigned at = 0;
 			while (at < n && users[at] != found[i]) at++;
@@ -1005,7 +961,7 @@ static bool number_piece(
 		.first_number = first,
 		.finish = finish,
 		.rules = w->rules};
-	well(w, CALL_NUMBER, &k.call);
+	WELL(w, number_pre, &k);
 	return k.mine;
 }
 
@@ -1177,7 +1133,7 @@ static void a_draw_that_is_due_is_looked_at_until_it_is_done(void **state)
 	tick_draw(w, false);
 	assert_false(is_open(w)); /* nobody came */
 	open_now(w);
-	well(w, CALL_WAKE, &wake.call);
+	WELL(w, wake, &wake);
 	assert_true(is_open(w));
 	assert_true(tick_draw(w, false).draw_due);
 	assert_true(is_open(w));
@@ -1219,17 +1175,17 @@ static void a_draw_begun_again_comes_to_the_same(void **state)
 static void a_schedule_never_used_wants_an_epoch(void **state)
 {
 	struct queue_world *w = unused(state);
-	assert_int_equal(place_call(w, CALL_ENTER, ANNA, 0).verdict, QUEUE_NEW_LIFE);
+	assert_int_equal(enter_call(w, ANNA).verdict, QUEUE_NEW_LIFE);
 	assert_int_equal(room_verdict(w, ANNA), QUEUE_NEW_LIFE);
 	assert_int_equal(verify(w, ANNA, 1).verdict, VERIFY_NEW_LIFE);
 	assert_true(look(w).new_life);
 	struct queue_tick t = tick_call(w, 1);
-	well(w, CALL_TICK, &t.call);
+	WELL(w, tick, &t);
 	assert_true(t.new_life && !t.mine);
 	uint8_t status = QUEUE_USED;
 	int64_t user = ANNA;
 	struct queue_hear h = {.schedule = w->schedule, .users = &user, .count = 1, .rules = w->rules, .status = &status};
-	well(w, CALL_HEAR, &h.call);
+	WELL(w, hear, &h);
 	assert_true(h.new_life);
 	room_revive(w, 0, 0);
 	assert_int_equal(room_enter(w, ANNA).number, 1);
@@ -1324,7 +1280,7 @@ static void an_old_snapshot_stays_as_it_is(void **state)
 	used(w, 2);
 	w->restart(w);
 	assert_int_equal(room_verdict(w, 3), QUEUE_NEW_LIFE);
-	assert_int_equal(place_call(w, CALL_ENTER, 3, 0).verdict, QUEUE_NEW_LIFE);
+	assert_int_equal(enter_call(w, 3).verdict, QUEUE_NEW_LIFE);
 	assert_int_equal(verify(w, 1, 1).verdict, VERIFY_NEW_LIFE);
 	room_revive(w, 1, 0);
 	assert_is(w, 1, QUEUE_ACTIVE);

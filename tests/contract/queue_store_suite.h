@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "port/queue_store.h"
+#include "support/asker.h"
 
 struct queue_world {
 	struct queue_store *store;
@@ -23,24 +24,14 @@ struct queue_world {
 };
 int queue_store_suite(const char *name, CMFixtureFunction setup, CMFixtureFunction teardown);
 
-enum queue_call {
-	CALL_ENTER,
-	CALL_STATUS,
-	CALL_LEAVE,
-	CALL_VERIFY,
-	CALL_USED,
-	CALL_TICK,
-	CALL_LOOK,
-	CALL_SLICE,
-	CALL_HEAR,
-	CALL_SCAN,
-	CALL_NUMBER,
-	CALL_BIRTH,
-	CALL_REVIVE,
-	CALL_WAKE,
-	CALL_OPEN
-};
-struct tk_err room_call(struct queue_world *w, enum queue_call which, struct port_call *c); /* any answer */
+/* ROOM_CALL(w, enter, &k) asks the port, and is its answer, whatever it is. */
+#define ROOM_CALL(w, method, k)                                                                                        \
+	({                                                                                                                 \
+		struct asker a_;                                                                                               \
+		ASKER_ASK(&a_, (w)->store, method, k);                                                                         \
+		room_await((w), &a_);                                                                                          \
+	})
+struct tk_err room_await(struct queue_world *w, const struct asker *a);
 
 /* Single calls that wait for their answer and demand TK_OK; for programs with tests of their own. */
 struct queue_place room_enter(struct queue_world *w, int64_t user); /* demands a place */

@@ -10,69 +10,18 @@ enum { ANNA = 7, BERT = 8, TTL = 60000, TURNS = 100000 };
 
 /* --- one call, waited for --- */
 
-struct asking {
-	struct flow flow;
-	struct seat_lock *lock;
-	struct port_call *call;
-	enum suite_call which;
-	bool done;
-};
-
-static void ask(struct flow *f)
+struct tk_err suite_await(struct seat_world *w, const struct asker *a)
 {
-	struct asking *a = container_of(f, struct asking, flow);
-	struct seat_lock *s = a->lock;
-	switch (a->which) {
-	case CALL_HOLD: s->hold(s, container_of(a->call, struct seat_hold, call)); break;
-	case CALL_CLAIM: s->claim(s, container_of(a->call, struct seat_claim, call)); break;
-	case CALL_RELEASE: s->release(s, container_of(a->call, struct seat_release, call)); break;
-	case CALL_HOLDS: s->holds(s, container_of(a->call, struct seat_holds, call)); break;
-	case CALL_BIRTH: s->birth(s, container_of(a->call, struct seat_birth, call)); break;
-	case CALL_APPLY: s->apply(s, container_of(a->call, struct seat_apply, call)); break;
-	case CALL_READ: s->read(s, container_of(a->call, struct seat_read, call)); break;
-	case CALL_PRUNE: s->prune(s, container_of(a->call, struct seat_prune, call)); break;
-	}
+	for (int i = 0; !a->answers && i < TURNS; i++) w->turn(w);
+	assert_int_equal(a->answers, 1);
+	return a->err;
 }
 
-static int got(struct flow *f)
-{
-	(void)f;
-	return FLOW_END;
-}
-
-static void done(struct flow *f)
-{
-	container_of(f, struct asking, flow)->done = true;
-}
-
-static const struct flow_step STEPS[] = {{"call", ask, got}};
-
-static void begin_call(struct seat_world *w, struct asking *a, enum suite_call which, struct port_call *c)
-{
-	*a = (struct asking){.lock = w->lock, .call = c, .which = which};
-	c->flow = &a->flow;
-	flow_start(&a->flow, STEPS, 0, done);
-}
-
-static void await(struct seat_world *w, const struct asking *a)
-{
-	for (int i = 0; !a->done && i < TURNS; i++) w->turn(w);
-	assert_true(a->done);
-}
-
-struct tk_err suite_call(struct seat_world *w, enum suite_call which, struct port_call *c)
-{
-	struct asking a;
-	begin_call(w, &a, which, c);
-	await(w, &a);
-	return a.flow.err;
-}
-
-static void well(struct seat_world *w, enum suite_call which, struct port_call *c)
-{
-	struct tk_err err = suite_call(w, which, c);
-	if (tk_failed(err)) fail_msg("%s at %s", err.what, err.where);
-}
+#define WELL(w, method, k)                                                                                             \
+	do {                                                                                                               \
+		struct tk_err err_ = SEAT_CALL(w, method, k);                                                                  \
+		if (tk_failed(err_)) fail_msg("%s at %s", err_.what, err_.where);                                              \
+	} while (0)
 
 struct seat_no suite_seat(const char *s)
 {
@@ -91,15 +40,15 @@ struct seat_change suite_change(
 void suite_apply(struct seat_world *w, const struct seat_change *changes, unsigned count)
 {
 	struct seat_apply a = {.changes = changes, .count = count};
-	well(w, CALL_APPLY, &a.call);
+	WELL(w, apply, &a);
 }
 
 void suite_load(struct seat_world *w, const struct seat_change *changes, unsigned count)
 {
 	struct seat_birth b = {.schedule = w->schedule};
-	well(w, CALL_BIRTH, &b.call);
+	WELL(w, birth, &b);
 	struct seat_apply a = {.changes = changes, .count = count, .load_birth = b.birth, .load_schedule = w->schedule};
-	well(w, CALL_APPLY, &a.call);
+	WELL(w, apply, &a);
 }
 
 static void change(struct seat_world *w, const char *seat, int64_t rev, enum seat_claim_kind kind, int64_t user)
@@ -116,7 +65,7 @@ static struct seat_hold hold_with(struct seat_world *w, int64_t user, int64_t li
 	char text[200], *rest = text;
 	snprintf(text, sizeof text, "%s", seats);
 	for (char *s; (s = strsep(&rest, " "));) no[h.count++] = suite_seat(s);
-	well(w, CALL_HOLD, &h.call);
+	WELL(w, hold, &h);
 	h.seats = NULL;
 	return h;
 }
@@ -142,7 +91,7 @@ static struct seat_claim claim_with(
 		.at_least_ms = at_least_ms,
 		.ended = ended,
 		.order_no = uuid_v7(1700000000000, 1)};
-	well(w, CALL_CLAIM, &k.call);
+	WELL(w, claim, &k);
 	return k;
 }
 
@@ -156,7 +105,7 @@ static struct seat_release release_with(
 {
 	struct seat_release k = {
 		.schedule = w->schedule, .user = user, .seat = suite_seat(seat), .ended = ended, .only_ended = only_ended};
-	well(w, CALL_RELEASE, &k.call);
+	WELL(w, release, &k);
 	return k;
 }
 
@@ -179,7 +128,7 @@ static struct seat_plan *plan_of(unsigned count, const char *format)
 static bool read_plan(struct seat_world *w, const struct seat_plan *plan, uint8_t *status)
 {
 	struct seat_read k = {.schedule = w->schedule, .plan = plan, .status = status};
-	well(w, CALL_READ, &k.call);
+	WELL(w, read, &k);
 	return k.loaded;
 }
 
@@ -404,7 +353,7 @@ enum { AT_ONCE_MAX = 200, CARL = 9 };
 
 struct at_once {
 	struct seat_hold hold[AT_ONCE_MAX];
-	struct asking asking[AT_ONCE_MAX];
+	struct asker asker[AT_ONCE_MAX];
 	struct seat_no seats[AT_ONCE_MAX][4];
 	unsigned count;
 };
@@ -419,15 +368,15 @@ static struct seat_hold *ask_hold(
 		.schedule = w->schedule, .user = user, .limit = limit, .ttl_ms = TTL, .seats = all->seats[i]};
 	snprintf(text, sizeof text, "%s", seats);
 	for (char *s; (s = strsep(&rest, " "));) all->seats[i][h->count++] = suite_seat(s);
-	begin_call(w, &all->asking[i], CALL_HOLD, &h->call);
+	ASKER_ASK(&all->asker[i], w->lock, hold, h);
 	return h;
 }
 
 static void await_all(struct seat_world *w, struct at_once *all)
 {
 	for (unsigned i = 0; i < all->count; i++) {
-		await(w, &all->asking[i]);
-		if (tk_failed(all->asking[i].flow.err)) fail_msg("%s", all->asking[i].flow.err.what);
+		suite_await(w, &all->asker[i]);
+		if (tk_failed(all->asker[i].flow.err)) fail_msg("%s", all->asker[i].flow.err.what);
 	}
 	all->count = 0;
 }
@@ -477,7 +426,7 @@ static void the_limit_counts_what_came_at_once(void **state)
 	assert_true(a[5]->verdict == HOLD_PLACED && a[5]->own[0] && a[5]->own[1]);
 	assert_int_equal(a[6]->verdict, HOLD_PLACED); /* what was refused has left nothing */
 	struct seat_holds k = {.schedule = w->schedule, .user = ANNA};
-	well(w, CALL_HOLDS, &k.call);
+	WELL(w, holds, &k);
 	assert_int_equal(k.count, 2);
 	assert_int_equal(hold_with(w, ANNA, 2, TTL, "C-1").verdict, HOLD_LIMIT);
 	assert_int_equal(hold_with(w, CARL, 2, TTL, "C-1").verdict, HOLD_LIMIT);
@@ -625,16 +574,16 @@ static void fifty_claims_at_once_get_one_order(void **state)
 	enum { MANY = 50 };
 	struct seat_world *w = on_sale(state);
 	struct seat_claim k[MANY];
-	struct asking a[MANY];
+	struct asker a[MANY];
 	int first = 0;
 	hold(w, ANNA, "A-1");
 	for (int i = 0; i < MANY; i++) {
 		k[i] = (struct seat_claim){
 			.schedule = w->schedule, .user = ANNA, .seat = suite_seat("A-1"), .order_no = uuid_v7(1700000000000, 1)};
-		begin_call(w, &a[i], CALL_CLAIM, &k[i].call);
+		ASKER_ASK(&a[i], w->lock, claim, &k[i]);
 	}
 	for (int i = 0; i < MANY; i++) {
-		await(w, &a[i]);
+		suite_await(w, &a[i]);
 		assert_int_equal(k[i].verdict, CLAIM_OWN);
 		assert_true(uuid_equal(&k[0].order_no, &k[i].order_no));
 		first += k[i].first;
@@ -648,7 +597,7 @@ static void claims_at_once_are_as_one_after_the_other(void **state)
 	static const char *const SEAT[SEATS] = {"A-1", "A-2", "A-3"};
 	struct seat_world *w = on_sale(state);
 	struct seat_claim k[ALL];
-	struct asking a[ALL];
+	struct asker a[ALL];
 	hold(w, ANNA, "A-1 A-3");
 	hold_with(w, BERT, 4, 100, "A-2");
 	for (int i = 0; i < ALL; i++) {
@@ -658,9 +607,9 @@ static void claims_at_once_are_as_one_after_the_other(void **state)
 			.seat = suite_seat(SEAT[i % SEATS]),
 			.at_least_ms = TTL / 2,
 			.order_no = uuid_v7(1700000000000, (uint64_t)i)};
-		begin_call(w, &a[i], CALL_CLAIM, &k[i].call);
+		ASKER_ASK(&a[i], w->lock, claim, &k[i]);
 	}
-	for (int i = 0; i < ALL; i++) await(w, &a[i]);
+	for (int i = 0; i < ALL; i++) suite_await(w, &a[i]);
 	for (int i = 0; i < 2 * SEATS; i++) {
 		assert_int_equal(k[i].verdict, CLAIM_OWN);
 		assert_int_equal(k[i].first, i < SEATS);
@@ -746,7 +695,7 @@ static void holds_are_listed_by_seat_number(void **state)
 	delete_key(w, "B-1");
 	hold(w, ANNA, "A-100");
 	struct seat_holds k = {.schedule = w->schedule, .user = ANNA};
-	well(w, CALL_HOLDS, &k.call);
+	WELL(w, holds, &k);
 	assert_int_equal(k.count, 3);
 	assert_string_equal(k.seats[0].s, "A-9");
 	assert_string_equal(k.seats[1].s, "A-10");
@@ -754,7 +703,7 @@ static void holds_are_listed_by_seat_number(void **state)
 	assert_about(k.expires_ms[0], h.expires_ms[0] + 1000);
 	assert_true(k.now_ms >= h.now_ms);
 	k.user = 99;
-	well(w, CALL_HOLDS, &k.call);
+	WELL(w, holds, &k);
 	assert_int_equal(k.count, 0);
 }
 
@@ -764,7 +713,7 @@ static void what_is_sold_is_no_hold(void **state)
 	hold(w, ANNA, "A-1 A-2");
 	change(w, "A-1", 1, CLAIM_SOLD, ANNA);
 	struct seat_holds k = {.schedule = w->schedule, .user = ANNA};
-	well(w, CALL_HOLDS, &k.call);
+	WELL(w, holds, &k);
 	assert_int_equal(k.count, 1);
 	assert_string_equal(k.seats[0].s, "A-2");
 }
@@ -774,7 +723,7 @@ static unsigned forgotten(struct seat_world *w)
 	struct seat_prune k = {.schedule = w->schedule};
 	unsigned all = 0;
 	do {
-		well(w, CALL_PRUNE, &k.call);
+		WELL(w, prune, &k);
 		all += k.forgotten;
 	} while (k.cursor);
 	return all;
@@ -949,19 +898,19 @@ static void a_load_from_before_a_loss_does_not_count(void **state)
 {
 	struct seat_world *w = unloaded(state);
 	struct seat_birth b = {.schedule = w->schedule};
-	well(w, CALL_BIRTH, &b.call);
+	WELL(w, birth, &b);
 	change(w, "A-1", 1, CLAIM_SOLD, BERT);
 	w->lose(w);
 	change(w, "A-2", 2, CLAIM_SOLD, BERT);
 	struct seat_apply a = {.load_birth = b.birth, .load_schedule = w->schedule};
-	assert_int_equal(suite_call(w, CALL_APPLY, &a.call).kind, TK_UNAVAILABLE);
+	assert_int_equal(SEAT_CALL(w, apply, &a).kind, TK_UNAVAILABLE);
 	assert_int_equal(suite_hold(w, ANNA, "A-1"), HOLD_NOT_LOADED);
 	/* Somebody else's load, begun since, doesn't make it right. */
 	struct seat_birth other = {.schedule = w->schedule};
-	well(w, CALL_BIRTH, &other.call);
-	assert_int_equal(suite_call(w, CALL_APPLY, &a.call).kind, TK_UNAVAILABLE);
+	WELL(w, birth, &other);
+	assert_int_equal(SEAT_CALL(w, apply, &a).kind, TK_UNAVAILABLE);
 	a.load_birth = other.birth;
-	well(w, CALL_APPLY, &a.call);
+	WELL(w, apply, &a);
 	assert_int_equal(suite_hold(w, ANNA, "A-2"), HOLD_SOLD);
 }
 
@@ -970,13 +919,13 @@ static void a_copy_has_one_birth(void **state)
 {
 	struct seat_world *w = unloaded(state);
 	struct seat_birth first = {.schedule = w->schedule}, second = first;
-	well(w, CALL_BIRTH, &first.call);
-	well(w, CALL_BIRTH, &second.call);
+	WELL(w, birth, &first);
+	WELL(w, birth, &second);
 	assert_true(first.birth > 0);
 	assert_int_equal(first.birth, second.birth);
 	suite_load(w, NULL, 0);
 	struct seat_apply a = {.load_birth = first.birth, .load_schedule = w->schedule};
-	well(w, CALL_APPLY, &a.call);
+	WELL(w, apply, &a);
 	assert_int_equal(suite_hold(w, ANNA, "A-1"), HOLD_PLACED);
 }
 

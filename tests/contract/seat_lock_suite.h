@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "port/seat_lock.h"
+#include "support/asker.h"
 
 struct seat_world {
 	struct seat_lock *lock;
@@ -34,7 +35,13 @@ enum hold_verdict suite_hold(struct seat_world *w, int64_t user, const char *sea
 enum claim_verdict suite_claim(struct seat_world *w, int64_t user, const char *seat);
 enum seat_status suite_status(struct seat_world *w, const char *seat); /* demands that the copy is loaded */
 
-enum suite_call { CALL_HOLD, CALL_CLAIM, CALL_RELEASE, CALL_HOLDS, CALL_BIRTH, CALL_APPLY, CALL_READ, CALL_PRUNE };
-struct tk_err suite_call(struct seat_world *w, enum suite_call which, struct port_call *c); /* any answer */
+/* SEAT_CALL(w, hold, &h) asks the port, and is its answer, whatever it is. */
+#define SEAT_CALL(w, method, k)                                                                                        \
+	({                                                                                                                 \
+		struct asker a_;                                                                                               \
+		ASKER_ASK(&a_, (w)->lock, method, k);                                                                          \
+		suite_await((w), &a_);                                                                                         \
+	})
+struct tk_err suite_await(struct seat_world *w, const struct asker *a);
 
 #endif

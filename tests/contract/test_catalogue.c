@@ -55,8 +55,7 @@ static struct concerts_list concerts(struct catalogue_world *w, int64_t after, u
 {
 	struct concerts_list l = {.after_id = after, .limit = limit, .arena = &w->arena};
 	struct asker a;
-	asker_init(&a, &l.call);
-	w->catalogue->concerts(w->catalogue, &l);
+	ASKER_ASK(&a, w->catalogue, concerts, &l);
 	wait_for(w, &a);
 	l.call.flow = NULL;
 	return l;
@@ -86,8 +85,7 @@ static struct schedules_list schedules(struct catalogue_world *w, struct schedul
 {
 	struct asker a;
 	l.arena = &w->arena;
-	asker_init(&a, &l.call);
-	w->catalogue->schedules(w->catalogue, &l);
+	ASKER_ASK(&a, w->catalogue, schedules, &l);
 	wait_for(w, &a);
 	l.call.flow = NULL;
 	return l;
@@ -147,8 +145,7 @@ static struct schedule_load load(struct catalogue_world *w, int64_t id, bool wit
 {
 	struct schedule_load l = {.id = id, .with_seats = with_seats};
 	struct asker a;
-	asker_init(&a, &l.call);
-	w->catalogue->schedule(w->catalogue, &l);
+	ASKER_ASK(&a, w->catalogue, schedule, &l);
 	wait_for(w, &a);
 	l.call.flow = NULL;
 	return l;
@@ -196,15 +193,13 @@ static void a_poll_fills_the_places_of_those_that_exist(void **state)
 	struct schedules_poll p = {.ids = ids, .count = 3, .items = items};
 	struct asker a;
 	a_hall(1);
-	asker_init(&a, &p.call);
-	w->catalogue->poll(w->catalogue, &p);
+	ASKER_ASK(&a, w->catalogue, poll, &p);
 	wait_for(w, &a);
 	assert_int_equal(items[0].id, 0);
 	assert_int_equal(items[1].id, 1);
 	assert_int_equal(items[2].id, 1);
 	p.count = 0;
-	asker_init(&a, &p.call);
-	w->catalogue->poll(w->catalogue, &p);
+	ASKER_ASK(&a, w->catalogue, poll, &p);
 	wait_for(w, &a);
 }
 
@@ -212,8 +207,7 @@ static struct claims_load claims(struct catalogue_world *w, int64_t schedule)
 {
 	struct claims_load l = {.schedule = schedule};
 	struct asker a;
-	asker_init(&a, &l.call);
-	w->catalogue->claims(w->catalogue, &l);
+	ASKER_ASK(&a, w->catalogue, claims, &l);
 	wait_for(w, &a);
 	l.call.flow = NULL;
 	return l;

@@ -106,8 +106,7 @@ static void act_approve(struct side *s, int round)
 		p[at] = (struct order_approve){.order_no = s->orders[round][at],
 			.payment_id = uuid_v7(when_now_ms(), 1),
 			.event_id = uuid_v7(when_now_ms(), 1)};
-		asker_init(&a[at], &p[at].call);
-		o->approve(o, &p[at]);
+		ASKER_ASK(&a[at], o, approve, &p[at]);
 	}
 	for (int i = 0; i < ORDERS; i++) {
 		s->errors += !asker_wait(&a[i], s->w.loop) || a[i].err.kind != TK_OK;
@@ -148,8 +147,7 @@ static void act_ready(struct side *s, int round)
 			.limit = 4};
 		snprintf(r[at].seat.s, sizeof r[at].seat.s, "R-%d", round * ORDERS + at);
 		r[at].seat.len = (uint8_t)strlen(r[at].seat.s);
-		asker_init(&a[at], &r[at].call);
-		o->ready(o, &r[at]);
+		ASKER_ASK(&a[at], o, ready, &r[at]);
 	}
 	for (int i = 0; i < ORDERS; i++) {
 		s->errors += !asker_wait(&a[i], s->w.loop) || a[i].err.kind != TK_OK;
@@ -164,8 +162,7 @@ static void act_expire(struct side *s, int round)
 	for (int i = 0; i < 3; i++) {
 		struct orders_expire e = {.count = 0};
 		struct asker a;
-		asker_init(&a, &e.call);
-		s->outbox->expire(s->outbox, &e);
+		ASKER_ASK(&a, s->outbox, expire, &e);
 		s->errors += !asker_wait(&a, s->w.loop) || a.err.kind != TK_OK;
 	}
 }

@@ -59,8 +59,7 @@ static struct outbox_lease lease(struct outbox_world *w, struct payment_complete
 {
 	struct outbox_lease l = {.limit = limit, .lease_ms = 60000, .events = events};
 	struct asker a;
-	asker_init(&a, &l.call);
-	w->outbox->lease(w->outbox, &l);
+	ASKER_ASK(&a, w->outbox, lease, &l);
 	assert_true(asker_wait(&a, w->pg.loop));
 	assert_int_equal(a.err.kind, TK_OK);
 	l.call.flow = NULL;
@@ -71,8 +70,7 @@ static void clear(struct outbox_world *w, const struct uuid *event_id)
 {
 	struct outbox_clear c = {.event_id = *event_id};
 	struct asker a;
-	asker_init(&a, &c.call);
-	w->outbox->clear(w->outbox, &c);
+	ASKER_ASK(&a, w->outbox, clear, &c);
 	assert_true(asker_wait(&a, w->pg.loop));
 	assert_int_equal(a.err.kind, TK_OK);
 }
@@ -81,8 +79,7 @@ static struct outbox_sweep sweep(struct outbox_world *w, int64_t older_ms)
 {
 	struct outbox_sweep s = {.older_ms = older_ms};
 	struct asker a;
-	asker_init(&a, &s.call);
-	w->outbox->sweep(w->outbox, &s);
+	ASKER_ASK(&a, w->outbox, sweep, &s);
 	assert_true(asker_wait(&a, w->pg.loop));
 	assert_int_equal(a.err.kind, TK_OK);
 	s.call.flow = NULL;
@@ -93,8 +90,7 @@ static int64_t expire(struct outbox_world *w)
 {
 	struct orders_expire e = {.count = -1};
 	struct asker a;
-	asker_init(&a, &e.call);
-	w->outbox->expire(w->outbox, &e);
+	ASKER_ASK(&a, w->outbox, expire, &e);
 	assert_true(asker_wait(&a, w->pg.loop));
 	assert_int_equal(a.err.kind, TK_OK);
 	return e.count;
@@ -104,8 +100,7 @@ static struct outbox_stats stats(struct outbox_world *w)
 {
 	struct outbox_stats s = {.pending = -1};
 	struct asker a;
-	asker_init(&a, &s.call);
-	w->outbox->stats(w->outbox, &s);
+	ASKER_ASK(&a, w->outbox, stats, &s);
 	assert_true(asker_wait(&a, w->pg.loop));
 	assert_int_equal(a.err.kind, TK_OK);
 	s.call.flow = NULL;
@@ -187,8 +182,7 @@ static void delivered_events_wait_for_each_other(void **state)
 	lease(w, e, 10);
 	for (int i = 0; i < 2; i++) {
 		c[i] = (struct outbox_clear){.event_id = e[i].event_id};
-		asker_init(&a[i], &c[i].call);
-		w->outbox->clear(w->outbox, &c[i]);
+		ASKER_ASK(&a[i], w->outbox, clear, &c[i]);
 		if (i == 0) assert_false(asker_wait_ms(&a[0], w->pg.loop, 10));
 	}
 	assert_true(asker_wait(&a[0], w->pg.loop));
@@ -333,8 +327,7 @@ static void locked_orders_let_no_other_be_passed_over(void **state)
 	PGconn *other = pg_db_session(&db);
 	pg_session_do(other, "BEGIN; SELECT FROM payment_order WHERE user_id IN (7, 5100) FOR UPDATE");
 	do {
-		asker_init(&a, &e.call);
-		w->outbox->expire(w->outbox, &e);
+		ASKER_ASK(&a, w->outbox, expire, &e);
 		assert_true(asker_wait(&a, w->pg.loop));
 		assert_int_equal(a.err.kind, TK_OK);
 		failed += e.count;

@@ -70,8 +70,7 @@ static struct uuid an_order(struct pg_world *w)
 	char no[SEAT_NO_MAX + 1];
 	snprintf(no, sizeof no, "X-%d", (int)next_user);
 	struct order_ready r = ready_call(next_user++, no);
-	asker_init(&a, &r.call);
-	w->orders.orders->ready(w->orders.orders, &r);
+	ASKER_ASK(&a, w->orders.orders, ready, &r);
 	assert_true(asker_wait(&a, w->loop));
 	assert_int_equal(a.err.kind, TK_OK);
 	assert_int_equal(r.verdict, READY_CREATED);
@@ -89,8 +88,7 @@ static void more_calls_than_a_statement_takes_are_all_answered(void **state)
 		char no[SEAT_NO_MAX + 1];
 		snprintf(no, sizeof no, "M-%d", i);
 		r[i] = ready_call(next_user++, no);
-		asker_init(&a[i], &r[i].call);
-		w->orders.orders->ready(w->orders.orders, &r[i]);
+		ASKER_ASK(&a[i], w->orders.orders, ready, &r[i]);
 	}
 	for (int i = 0; i < MANY; i++) {
 		assert_true(asker_wait(&a[i], w->loop));
@@ -125,8 +123,7 @@ static void a_bad_row_harms_nobody_in_its_batch(void **state)
 	r[BAD_MONEY].amount_krw = -1;		  /* 23514 */
 	r[BAD_TIME].remaining_ms = INT64_MAX; /* 22008 */
 	for (int i = 0; i < CROWD; i++) {
-		asker_init(&a[i], &r[i].call);
-		w->orders.orders->ready(w->orders.orders, &r[i]);
+		ASKER_ASK(&a[i], w->orders.orders, ready, &r[i]);
 	}
 	for (int i = 0; i < CROWD; i++) {
 		bool bad = i == BAD_TEXT || i == BAD_MONEY || i == BAD_TIME;
@@ -143,8 +140,7 @@ static void a_unique_violation_is_a_conflict_of_one_call_only(void **state)
 	struct asker a[2];
 	p[1].payment_id = p[0].payment_id;
 	for (int i = 0; i < 2; i++) {
-		asker_init(&a[i], &p[i].call);
-		w->orders.orders->approve(w->orders.orders, &p[i]);
+		ASKER_ASK(&a[i], w->orders.orders, approve, &p[i]);
 	}
 	assert_true(asker_wait(&a[0], w->loop) && asker_wait(&a[1], w->loop));
 	assert_int_equal(a[0].err.kind, TK_OK);
@@ -172,14 +168,12 @@ static void a_locked_order_holds_up_nobody_else(void **state)
 	PGconn *other = lock_order(&locked);
 	struct order_approve stuck = approve_call(locked);
 	struct asker a;
-	asker_init(&a, &stuck.call);
-	w->orders.orders->approve(w->orders.orders, &stuck);
+	ASKER_ASK(&a, w->orders.orders, approve, &stuck);
 	int64_t began_us = loop_now_us();
 	for (int i = 0; i < 20; i++) {
 		struct order_approve p = approve_call(an_order(w));
 		struct asker b;
-		asker_init(&b, &p.call);
-		w->orders.orders->approve(w->orders.orders, &p);
+		ASKER_ASK(&b, w->orders.orders, approve, &p);
 		assert_true(asker_wait(&b, w->loop));
 		assert_int_equal(p.verdict, APPROVE_DONE);
 	}
@@ -200,8 +194,7 @@ static void who_waits_too_long_for_a_lock_is_told_before_the_deadline(void **sta
 	struct order_approve p = approve_call(locked);
 	struct asker a;
 	int64_t began_us = loop_now_us();
-	asker_init(&a, &p.call);
-	w->orders.orders->approve(w->orders.orders, &p);
+	ASKER_ASK(&a, w->orders.orders, approve, &p);
 	assert_true(asker_wait(&a, w->loop));
 	assert_int_equal(a.err.kind, TK_UNAVAILABLE); /* and not UNCERTAIN: it was rolled back */
 	assert_in_range((loop_now_us() - began_us) / 1000, 4 * 200, TIMEOUT_MS);
@@ -228,8 +221,7 @@ static void a_held_row_under_a_lock_is_waited_for_and_then_kept(void **state)
 	pg_session_do(other, sql);
 	struct order_approve p = approve_call(order_no);
 	struct asker a;
-	asker_init(&a, &p.call);
-	w->orders.orders->approve(w->orders.orders, &p);
+	ASKER_ASK(&a, w->orders.orders, approve, &p);
 	assert_false(asker_wait_ms(&a, w->loop, 100));
 	pg_session_do(other, "COMMIT");
 	assert_true(asker_wait(&a, w->loop));
@@ -256,8 +248,7 @@ static void an_approval_of_another_daemon_is_told_with_its_event(void **state)
 	pg_session_do(other, sql);
 	struct order_approve p = approve_call(order_no);
 	struct asker a;
-	asker_init(&a, &p.call);
-	w->orders.orders->approve(w->orders.orders, &p);
+	ASKER_ASK(&a, w->orders.orders, approve, &p);
 	assert_false(asker_wait_ms(&a, w->loop, 100));
 	pg_session_do(other, "COMMIT");
 	assert_true(asker_wait(&a, w->loop));
@@ -281,8 +272,7 @@ static void a_number_that_another_daemon_just_made_is_the_same_order(void **stat
 		no, (int)r.user);
 	pg_session_do(other, sql);
 	struct asker a;
-	asker_init(&a, &r.call);
-	w->orders.orders->ready(w->orders.orders, &r);
+	ASKER_ASK(&a, w->orders.orders, ready, &r);
 	assert_false(asker_wait_ms(&a, w->loop, 50));
 	pg_session_do(other, "COMMIT");
 	assert_true(asker_wait(&a, w->loop));
@@ -323,8 +313,7 @@ static void beyond_the_cap_calls_are_refused_at_once(void **state)
 	struct order_view v[3] = {{.user = 1}, {.user = 1}, {.user = 1}};
 	struct asker a[3];
 	for (int i = 0; i < 3; i++) {
-		asker_init(&a[i], &v[i].call);
-		o->view(o, &v[i]);
+		ASKER_ASK(&a[i], o, view, &v[i]);
 	}
 	assert_int_equal(a[2].answers, 1);
 	assert_int_equal(a[2].err.kind, TK_UNAVAILABLE);
@@ -341,11 +330,9 @@ static void the_end_answers_what_is_under_way(void **state)
 	struct pg_world *w = *state;
 	struct order_ready sent = ready_call(next_user++, "E-1"), waiting = ready_call(next_user++, "E-2");
 	struct asker a, b;
-	asker_init(&a, &sent.call);
-	w->orders.orders->ready(w->orders.orders, &sent);
+	ASKER_ASK(&a, w->orders.orders, ready, &sent);
 	loop_turn(w->loop, 0); /* it leaves; its answer is not read */
-	asker_init(&b, &waiting.call);
-	w->orders.orders->ready(w->orders.orders, &waiting);
+	ASKER_ASK(&b, w->orders.orders, ready, &waiting);
 	bool answered = a.answers > 0;
 	pg_world_close(w);
 	assert_int_equal(a.answers, 1);

@@ -80,8 +80,7 @@ static struct answer ask_view(struct pg_world *w)
 	struct order_view v = {.user = 1};
 	struct asker a;
 	int64_t began_us = loop_now_us();
-	asker_init(&a, &v.call);
-	w->orders.orders->view(w->orders.orders, &v);
+	ASKER_ASK(&a, w->orders.orders, view, &v);
 	assert_true(asker_wait(&a, w->loop));
 	return (struct answer){a.err.kind, (loop_now_us() - began_us) / 1000};
 }
@@ -108,8 +107,7 @@ static void a_write_lost_under_way_is_uncertain_and_a_repeat_settles_it(void **s
 	struct order_ready r = ready_call();
 	struct asker a;
 	pg_server_pause(&server);
-	asker_init(&a, &r.call);
-	w->orders.orders->ready(w->orders.orders, &r);
+	ASKER_ASK(&a, w->orders.orders, ready, &r);
 	assert_false(asker_wait_ms(&a, w->loop, 50)); /* it is sent */
 	pg_server_kill(&server);
 	assert_true(asker_wait(&a, w->loop));

@@ -60,8 +60,7 @@ static void ask_ready(int n)
 		.remaining_ms = 60000,
 		.limit = 4};
 	struct asker a;
-	asker_init(&a, &r.call);
-	world.orders.orders->ready(world.orders.orders, &r);
+	ASKER_ASK(&a, world.orders.orders, ready, &r);
 	answered(&a);
 	assert_int_equal(r.verdict, READY_CREATED);
 }
@@ -71,8 +70,7 @@ static void ask_approve(int n)
 	struct order_approve p = {
 		.order_no = order_number(n), .payment_id = uuid_v7(when_now_ms(), 1), .event_id = uuid_v7(when_now_ms(), 1)};
 	struct asker a;
-	asker_init(&a, &p.call);
-	world.orders.orders->approve(world.orders.orders, &p);
+	ASKER_ASK(&a, world.orders.orders, approve, &p);
 	answered(&a);
 	assert_int_equal(p.verdict, APPROVE_DONE);
 }
@@ -81,8 +79,7 @@ static void ask_no_approve(void)
 {
 	struct order_approve p = {.order_no = uuid_v7(when_now_ms(), 1)};
 	struct asker a;
-	asker_init(&a, &p.call);
-	world.orders.orders->approve(world.orders.orders, &p);
+	ASKER_ASK(&a, world.orders.orders, approve, &p);
 	answered(&a);
 	assert_int_equal(p.verdict, APPROVE_NOT_FOUND);
 }
@@ -98,8 +95,7 @@ static void ask_approve_waiting(int n)
 	struct order_approve p = {
 		.order_no = order_no, .payment_id = uuid_v7(when_now_ms(), 1), .event_id = uuid_v7(when_now_ms(), 1)};
 	struct asker a;
-	asker_init(&a, &p.call);
-	world.orders.orders->approve(world.orders.orders, &p);
+	ASKER_ASK(&a, world.orders.orders, approve, &p);
 	assert_false(asker_wait_ms(&a, world.loop, 50));
 	pg_session_do(other, "ROLLBACK");
 	answered(&a);
@@ -121,8 +117,7 @@ static void ask_unready(int n)
 {
 	struct order_unready u = {.user = n, .schedule = 1 + n / SEATS, .seat = seat(n % SEATS)};
 	struct asker a;
-	asker_init(&a, &u.call);
-	world.orders.orders->unready(world.orders.orders, &u);
+	ASKER_ASK(&a, world.orders.orders, unready, &u);
 	answered(&a);
 	assert_int_equal(u.verdict, UNREADY_DONE);
 }
@@ -131,8 +126,7 @@ static void ask_view(int n)
 {
 	struct order_view v = {.order_no = order_number(n)};
 	struct asker a;
-	asker_init(&a, &v.call);
-	world.orders.orders->view(world.orders.orders, &v);
+	ASKER_ASK(&a, world.orders.orders, view, &v);
 	answered(&a);
 	assert_true(v.found);
 }
@@ -143,13 +137,11 @@ static void ask_lease(int n)
 	struct outbox_lease l = {.limit = 5, .lease_ms = 60000, .events = e};
 	struct asker a;
 	(void)n;
-	asker_init(&a, &l.call);
-	outbox->lease(outbox, &l);
+	ASKER_ASK(&a, outbox, lease, &l);
 	answered(&a);
 	assert_int_equal(l.count, 5);
 	struct outbox_clear c = {.event_id = e[0].event_id};
-	asker_init(&a, &c.call);
-	outbox->clear(outbox, &c);
+	ASKER_ASK(&a, outbox, clear, &c);
 	answered(&a);
 }
 
@@ -158,8 +150,7 @@ static void ask_expire(int n)
 	struct orders_expire e = {.count = 0};
 	struct asker a;
 	(void)n;
-	asker_init(&a, &e.call);
-	outbox->expire(outbox, &e);
+	ASKER_ASK(&a, outbox, expire, &e);
 	answered(&a);
 }
 
@@ -168,8 +159,7 @@ static void ask_sweep(int n)
 	struct outbox_sweep s = {.older_ms = 60000};
 	struct asker a;
 	(void)n;
-	asker_init(&a, &s.call);
-	outbox->sweep(outbox, &s);
+	ASKER_ASK(&a, outbox, sweep, &s);
 	answered(&a);
 }
 
@@ -177,8 +167,7 @@ static void ask_schedule(int n)
 {
 	struct schedule_load l = {.id = 1 + n % 3};
 	struct asker a;
-	asker_init(&a, &l.call);
-	catalogue->schedule(catalogue, &l);
+	ASKER_ASK(&a, catalogue, schedule, &l);
 	answered(&a);
 	assert_true(l.found);
 }
@@ -212,8 +201,7 @@ static void ask_confirm(int n)
 	struct reservation_confirm c = {
 		.event = &e, .reservation_id = uuid_v7(when_now_ms(), 50), .payment_id = uuid_v7(when_now_ms(), 0)};
 	struct asker a;
-	asker_init(&a, &c.call);
-	reservations.port.confirm(&reservations.port, &c);
+	ASKER_ASK(&a, &reservations.port, confirm, &c);
 	answered(&a);
 	assert_true(c.confirmed == (n != 0));
 }
@@ -223,8 +211,7 @@ static void ask_facts(int n)
 	struct payment_completed e = n ? event(n) : no_event();
 	struct reservation_look l = {.event = &e};
 	struct asker a;
-	asker_init(&a, &l.call);
-	reservations.port.look(&reservations.port, &l);
+	ASKER_ASK(&a, &reservations.port, look, &l);
 	answered(&a);
 	assert_true(l.facts.order_found == (n != 0));
 }
@@ -252,8 +239,7 @@ static void settle(struct payment_completed e, enum confirmation verdict, bool d
 {
 	struct reservation_look look = {.event = &e};
 	struct asker a;
-	asker_init(&a, &look.call);
-	reservations.port.look(&reservations.port, &look);
+	ASKER_ASK(&a, &reservations.port, look, &look);
 	answered(&a);
 	struct reservation_settle s = {.event = &e,
 		.seen = &look,
@@ -261,8 +247,7 @@ static void settle(struct payment_completed e, enum confirmation verdict, bool d
 		.reservation_id = uuid_v7(when_now_ms(), 50),
 		.payment_id = uuid_v7(when_now_ms(), 0),
 		.refund_id = uuid_v7(when_now_ms(), 0)};
-	asker_init(&a, &s.call);
-	reservations.port.settle(&reservations.port, &s);
+	ASKER_ASK(&a, &reservations.port, settle, &s);
 	answered(&a);
 	assert_true(s.done == done);
 }
@@ -334,8 +319,7 @@ static int64_t settled_rows_read(void)
 	asker_wait_ms(&a, world.loop, 1100);
 	world.orders.orders->view(world.orders.orders, &fast);
 	answered(&a);
-	asker_init(&a, &slow.call);
-	world.orders.orders->unready(world.orders.orders, &slow);
+	ASKER_ASK(&a, world.orders.orders, unready, &slow);
 	answered(&a);
 	return rows_read();
 }

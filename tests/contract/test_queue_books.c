@@ -57,8 +57,7 @@ static int64_t next_epoch(struct books_world *w, int64_t schedule, int64_t birth
 	struct queue_epoch_next e = {.schedule = schedule, .birth = birth};
 	struct asker a;
 
-	asker_init(&a, &e.call);
-	w->books.port.epoch(&w->books.port, &e);
+	ASKER_ASK(&a, &w->books.port, epoch, &e);
 	wait_for(w, &a);
 	return e.epoch;
 }
@@ -90,8 +89,7 @@ static void ask_at_once(struct books_world *w, bool one_birth, struct queue_epoc
 
 	for (int i = 0; i < AT_ONCE; i++) {
 		e[i] = (struct queue_epoch_next){.schedule = 1, .birth = one_birth ? 700 : 700 + i};
-		asker_init(&a[i], &e[i].call);
-		w->books.port.epoch(&w->books.port, &e[i]);
+		ASKER_ASK(&a[i], &w->books.port, epoch, &e[i]);
 	}
 	for (int i = 0; i < AT_ONCE; i++) wait_for(w, &a[i]);
 }
@@ -133,8 +131,7 @@ static void poll_settings(struct books_world *w, const int64_t *ids, unsigned n,
 	struct queue_settings_poll p = {.ids = ids, .count = n, .items = ret};
 	struct asker a;
 
-	asker_init(&a, &p.call);
-	w->books.port.settings(&w->books.port, &p);
+	ASKER_ASK(&a, &w->books.port, settings, &p);
 	wait_for(w, &a);
 }
 
@@ -143,8 +140,7 @@ static bool put(struct books_world *w, struct queue_setting s)
 	struct queue_setting_put p = {.setting = s};
 	struct asker a;
 
-	asker_init(&a, &p.call);
-	w->books.port.put(&w->books.port, &p);
+	ASKER_ASK(&a, &w->books.port, put, &p);
 	wait_for(w, &a);
 	return p.found;
 }
@@ -204,8 +200,7 @@ static void poll_unsold(struct books_world *w, int64_t ret[3])
 	struct queue_unsold_poll p = {.ids = ids, .count = 3, .most = MOST, .unsold = ret};
 	struct asker a;
 
-	asker_init(&a, &p.call);
-	w->books.port.unsold(&w->books.port, &p);
+	ASKER_ASK(&a, &w->books.port, unsold, &p);
 	wait_for(w, &a);
 }
 
@@ -261,8 +256,7 @@ static struct queue_draw draw_of(struct books_world *w, int64_t schedule, uint8_
 	struct asker a;
 
 	memset(d.candidate, candidate, sizeof d.candidate);
-	asker_init(&a, &d.call);
-	w->books.port.draw(&w->books.port, &d);
+	ASKER_ASK(&a, &w->books.port, draw, &d);
 	wait_for(w, &a);
 	return d;
 }
@@ -277,8 +271,7 @@ static void record(struct books_world *w, int64_t count)
 	struct queue_draw_done d = {.schedule = 1, .count = count};
 	struct asker a;
 
-	asker_init(&a, &d.call);
-	w->books.port.drawn(&w->books.port, &d);
+	ASKER_ASK(&a, &w->books.port, drawn, &d);
 	wait_for(w, &a);
 }
 
@@ -312,8 +305,7 @@ static void daemons_that_ask_at_the_same_moment_are_given_the_same_seed(void **s
 
 		d[i] = (struct queue_draw){.schedule = 1, .opens_at_ms = 4102444800000};
 		memset(d[i].candidate, i + 1, sizeof d[i].candidate);
-		asker_init(&a[i], &d[i].call);
-		b->draw(b, &d[i]);
+		ASKER_ASK(&a[i], b, draw, &d[i]);
 	}
 	for (int i = 0; i < MANY; i++) {
 		while (!a[i].answers) {
@@ -331,8 +323,7 @@ static unsigned due(struct books_world *w, int64_t ids[10])
 	struct queue_draws_due d = {.schedules = ids, .max = 10};
 	struct asker a;
 
-	asker_init(&a, &d.call);
-	w->books.port.draws_due(&w->books.port, &d);
+	ASKER_ASK(&a, &w->books.port, draws_due, &d);
 	wait_for(w, &a);
 	return d.count;
 }

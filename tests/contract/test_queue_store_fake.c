@@ -68,7 +68,7 @@ static int teardown(void **state)
 static struct tk_err enter(struct queue_world *w, int64_t user)
 {
 	struct queue_place_call k = {.schedule = 1, .user = user};
-	return room_call(w, CALL_ENTER, &k.call);
+	return ROOM_CALL(w, enter, &k);
 }
 
 static void the_nth_call_fails_and_does_nothing(void **state)

@@ -138,12 +138,10 @@ static void load_seats(struct rig *r)
 	struct seat_birth birth = {.schedule = 42};
 	struct asker a;
 	redis_seat_lock_init(&lock, r->redis.redis);
-	asker_init(&a, &birth.call);
-	lock.port.birth(&lock.port, &birth);
+	ASKER_ASK(&a, &lock.port, birth, &birth);
 	await_well(r, &a);
 	struct seat_apply load = {.load_birth = birth.birth, .load_schedule = 42};
-	asker_init(&a, &load.call);
-	lock.port.apply(&lock.port, &load);
+	ASKER_ASK(&a, &lock.port, apply, &load);
 	await_well(r, &a);
 }
 
@@ -268,7 +266,7 @@ static void a_killed_redis_is_unavailable(void **state)
 	struct queue_place_call k = {.schedule = 42, .user = 1, .rules = r->world.rules};
 	room_revive(&r->world, 0, 0);
 	redis_server_kill(&r->redis.server);
-	assert_int_equal(room_call(&r->world, CALL_ENTER, &k.call).kind, TK_UNAVAILABLE);
+	assert_int_equal(ROOM_CALL(&r->world, enter, &k).kind, TK_UNAVAILABLE);
 }
 
 /* --- what it costs --- */
@@ -318,7 +316,7 @@ static void streams_are_heard_of_with_few_commands(void **state)
 	for (int i = 0; i < USERS; i++) room_enter(w, users[i] = i + 1);
 	room_tick(w, ADMITTED);
 	long long before = commands(r);
-	assert_int_equal(room_call(w, CALL_HEAR, &k.call).kind, TK_OK);
+	assert_int_equal(ROOM_CALL(w, hear, &k).kind, TK_OK);
 	assert_true(commands(r) - before <= 12);
 	for (int i = 0; i < USERS; i++) assert_int_equal(status[i], i < ADMITTED ? QUEUE_ACTIVE : QUEUE_WAITING);
 	assert_int_equal(ends[0], ends[ADMITTED - 1]);
@@ -345,7 +343,7 @@ static void scan(struct rig *r, int64_t *users)
 	struct queue_scan_pre k = {.schedule = 42, .users = found};
 	unsigned n = 0;
 	do {
-		assert_int_equal(room_call(&r->world, CALL_SCAN, &k.call).kind, TK_OK);
+		assert_int_equal(ROOM_CALL(&r->world, scan_pre, &k).kind, TK_OK);
 		for (unsigned i = 0; i < k.count && n < EARLY; i++) users[n++] = found[i];
 	} while (k.cursor);
 	assert_int_equal(n, EARLY);
@@ -382,7 +380,7 @@ static void a_hundred_thousand_are_numbered_in_pieces(void **state)
 			.first_number = at + 1,
 			.finish = at + QUEUE_BATCH_MAX == EARLY,
 			.rules = w->rules};
-		assert_int_equal(room_call(w, CALL_NUMBER, &k.call).kind, TK_OK);
+		assert_int_equal(ROOM_CALL(w, number_pre, &k).kind, TK_OK);
 		assert_true(k.mine);
 		if (at % 10000 == 0 && !k.finish)
 			assert_true(room_tick(w, 1000).draw_due); /* the lease goes on, as admission's */

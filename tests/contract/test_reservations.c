@@ -428,8 +428,7 @@ static void with_the_seats_row_locked(
 	struct reservation_look l = {.event = &e};
 	real_add_order(&w->is, &e, ORDER_READY, false);
 	real_add_seat(&w->is, own ? e.user : 999999, &e, row);
-	asker_init(&a, &l.call);
-	w->port.port.look(&w->port.port, &l);
+	ASKER_ASK(&a, &w->port.port, look, &l);
 	assert_true(asker_wait(&a, w->is.loop));
 	pg_session_do(session, "BEGIN");
 	snprintf(sql, sizeof sql, "UPDATE reservation SET %s WHERE schedule_id = %lld AND seat_no = '%s'", end,
@@ -441,8 +440,7 @@ static void with_the_seats_row_locked(
 		.reservation_id = uuid_v7(1, 0),
 		.payment_id = uuid_v7(1, 0),
 		.refund_id = uuid_v7(1, 0)};
-	asker_init(&a, &s.call);
-	w->port.port.settle(&w->port.port, &s);
+	ASKER_ASK(&a, &w->port.port, settle, &s);
 	let_it_run(w, 60);
 	assert_int_equal(a.answers, 0);
 	pg_session_do(session, "COMMIT");
@@ -552,8 +550,7 @@ static void a_settled_sale_is_newer_than_the_end_it_waited_for(void **state)
 	struct asker a;
 	struct racer r;
 	real_add_order(&w->is, &e, ORDER_READY, false);
-	asker_init(&a, &l.call);
-	w->port.port.look(&w->port.port, &l);
+	ASKER_ASK(&a, &w->port.port, look, &l);
 	assert_true(asker_wait(&a, w->is.loop));
 	real_add_seat(&w->is, 999999, &e, SEAT_CONFIRMED_ROW);
 	PGconn *session = begin_to_free(w, &e);
@@ -564,8 +561,7 @@ static void a_settled_sale_is_newer_than_the_end_it_waited_for(void **state)
 		.payment_id = uuid_v7(1, 0),
 		.refund_id = uuid_v7(1, 0)};
 	assert_int_equal(s.verdict, CONFIRMATION_CONFIRM);
-	asker_init(&a, &s.call);
-	w->port.port.settle(&w->port.port, &s);
+	ASKER_ASK(&a, &w->port.port, settle, &s);
 	let_it_run(w, 60);
 	int64_t freed_rev = end_freeing(w, session, &e);
 	assert_true(asker_wait(&a, w->is.loop));

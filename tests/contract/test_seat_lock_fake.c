@@ -77,7 +77,7 @@ static int teardown(void **state)
 static struct tk_err hold(struct seat_world *w, const struct seat_no *seat)
 {
 	struct seat_hold h = {.schedule = w->schedule, .user = 7, .ttl_ms = 1000, .limit = 4, .seats = seat, .count = 1};
-	return suite_call(w, CALL_HOLD, &h.call);
+	return SEAT_CALL(w, hold, &h);
 }
 
 static void the_nth_call_fails_and_does_nothing(void **state)

@@ -111,11 +111,11 @@ static void a_load_that_began_before_a_restart_does_not_count(void **state)
 	struct rig *r = rig(state);
 	struct seat_world *w = &r->world;
 	struct seat_birth b = {.schedule = w->schedule};
-	assert_int_equal(suite_call(w, CALL_BIRTH, &b.call).kind, TK_OK); /* ... and the database is read ... */
+	assert_int_equal(SEAT_CALL(w, birth, &b).kind, TK_OK); /* ... and the database is read ... */
 	assert_true(redis_server_do(&r->redis.server, "SAVE", NULL) >= 0);
 	redis_world_restart(&r->redis); /* the snapshot knows the birth */
 	struct seat_apply a = {.load_birth = b.birth, .load_schedule = w->schedule};
-	assert_int_equal(suite_call(w, CALL_APPLY, &a.call).kind, TK_UNAVAILABLE);
+	assert_int_equal(SEAT_CALL(w, apply, &a).kind, TK_UNAVAILABLE);
 	assert_int_equal(suite_hold(w, ANNA, "A-1"), HOLD_NOT_LOADED);
 }
 
@@ -130,10 +130,10 @@ static void a_load_that_is_cut_off_does_not_count(void **state)
 		all[i].seat.len = (uint8_t)snprintf(all[i].seat.s, sizeof all[i].seat.s, "C-%d", i);
 	}
 	struct seat_birth b = {.schedule = w->schedule};
-	assert_int_equal(suite_call(w, CALL_BIRTH, &b.call).kind, TK_OK);
+	assert_int_equal(SEAT_CALL(w, birth, &b).kind, TK_OK);
 	struct seat_apply a = {.changes = all, .count = MANY, .load_birth = b.birth, .load_schedule = w->schedule};
 	redis_server_kill(&r->redis.server);
-	assert_int_equal(suite_call(w, CALL_APPLY, &a.call).kind, TK_UNAVAILABLE);
+	assert_int_equal(SEAT_CALL(w, apply, &a).kind, TK_UNAVAILABLE);
 	redis_world_restart(&r->redis);
 	assert_int_equal(suite_hold(w, BERT, "C-1"), HOLD_NOT_LOADED);
 	free(all);
