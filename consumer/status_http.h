@@ -1,4 +1,4 @@
-/* status_http: the consumer's health and metrics over HTTP, on its loop (contract.md 4, Operations).
+/* status_http: the consumer's health and metrics over HTTP, on its loop.
  * GET and HEAD of /livez /readyz /actuator/health /metrics /actuator/prometheus, each also under /api. For operators:
  * few connections, short deadlines, no bodies. Thread: the loop's. */
 #ifndef TK_STATUS_HTTP_H

@@ -1,4 +1,4 @@
-/* check_admission: may this user hold seats where a waiting room stands before them? The table of contract.md, "Queue":
+/* check_admission: may this user hold seats where a waiting room stands before them?
  *
  *     token, the queue says admitted     ADMITTED
  *     token, it says otherwise           ADMISSION_REFUSED (invalid), ADMISSION_NOT_YET (waiting)

@@ -1,6 +1,6 @@
 /* http: a shard's HTTP server: libmicrohttpd in external-epoll mode on the shard's loop.
  *
- * Accepts by itself (listener.h). Keeps the guard of promises.md section 4 (guard.c) and the reaper (client.h): a request
+ * Accepts by itself (listener.h). Has the guard (guard.c) and the reaper (client.h): a request
  * that has not arrived whole at its deadline is cut off, and so is a client that takes more than 60 s to read an answer
  * (of a stream: one event). There is no limit per address: behind a proxy all come from one.
  * Thread: the shard's. */

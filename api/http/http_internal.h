@@ -66,7 +66,8 @@ void exchange_cors_preflight(struct exchange *x);
 struct json_errors;
 void exchange_invalid_body(struct exchange *x, const struct json_errors *errors);
 
-/* guard.c: promises.md section 4. Collects the headers; false: answered already (400 or 413, and the connection closes). */
+/* guard.c: what a proxy could read in another way than we do is refused (RFC 9112, section 11.2). Collects the headers;
+ * false: answered already (400 or 413, and the connection closes). */
 bool guard_admits(struct exchange *x, const char *method, const char *version);
 bool guard_uri_is_bad(const char *raw_uri);
 bool guard_uri_is_cramped(const char *raw_uri);				   /* its arguments alone don't fit libmicrohttpd's pool */

@@ -1,4 +1,4 @@
-/* confirmation: what becomes of a payment event (contract.md 6).
+/* confirmation: what becomes of a payment event. The first line that fits decides.
  *
  *   a wrong event (unknown order, not what the order says, an id used before)   park
  *   decided before: by this event or by any other                              repeat

@@ -2,7 +2,7 @@
  *
  * Keys of schedule S (one cluster slot):
  *   queue:{S}         ZSET  waiting users, score: their number
- *   queue:heard:{S}:N STRING  of the numbers from 8192 N on, 8 bytes each: when last heard of (only with a grace)
+ *   queue:heard:{S}:N STRING  of the numbers from 250000 N on, 4 bytes each: when last heard of (only with a grace)
  *   queue:active:{S}  ZSET  admitted users, score: when the admission ends
  *   queue:place:{S}   HASH  user -> "number:state"; 0 admitted, 1 admitted and claimed, U used, E expired
  *   queue:past:{S}    ZSET  users whose place was used or has expired, score: when that is forgotten (10 min)

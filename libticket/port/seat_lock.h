@@ -1,7 +1,7 @@
 /* seat_lock: short claims on seats, in a store that forgets (Redis).
  *
  * One script, one round trip a call. The key seat:lock:{schedule}:<seat> alone says who holds; what this store
- * knows of sold and pending seats is a copy with revisions (promises.md 1). The limit per user counts held and
+ * knows of sold and pending seats is a copy with revisions (seat_apply). The limit per user counts held and
  * sold seats. Times are ms; expiries are unix ms by the store's clock.
  *
  * Every call: the caller fills the inputs and `call.flow`; the flow is woken exactly once, on its thread, with

@@ -1,4 +1,4 @@
-/* The settings of contract.md section 2, in its order. Secrets are strings whose name ends in SECRET. */
+/* The settings, in the order of --help. Secrets are strings whose name ends in SECRET. */
 SETTING_ADDR(http_addr, "TICKET_HTTP_ADDR", "127.0.0.1:8080", FOR_API, "API listen address")
 SETTING_INT(http_shards, "TICKET_HTTP_SHARDS", SETTING_UNSET, 1, 256, FOR_API, "worker threads; unset: number of cores")
 SETTING_INT(http_max_connections, "TICKET_HTTP_MAX_CONNECTIONS", 20000, 1, 1000000, FOR_API, "more are refused")

@@ -1,4 +1,4 @@
-/* domain/confirmation: the table of contract.md 6, every combination of the facts against rules written as data. */
+/* domain/confirmation: every combination of the facts against rules written as data. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

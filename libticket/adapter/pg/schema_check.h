@@ -1,7 +1,7 @@
 /* schema_check: does the database have what safety rests on?
  *
- * Every table of contract.md section 7 and each unique constraint that decides something, by columns and not by name,
- * valid and enforced at once. Runs on each new connection of `pg` before any statement is prepared (a statement that
+ * Every table (sql/migrate) and each unique constraint that decides something, by columns and not by name, valid and
+ * enforced at once. Runs on each new connection of `pg` before any statement is prepared (a statement that
  * names a missing table would fail with a less helpful word); what it finds is pg_misfit(). */
 #ifndef TK_SCHEMA_CHECK_H
 #define TK_SCHEMA_CHECK_H
