@@ -334,7 +334,7 @@ static void a_number_that_has_ended_harms_no_other(void **state)
 	struct order_ready r[CALLS];
 	struct asker a[CALLS];
 	for (int i = 0; i < CALLS; i++) {
-		char no[8];
+		char no[SEAT_NO_MAX + 1];
 		snprintf(no, sizeof no, "A-%d", i);
 		r[i] = ready_call(i == 7 ? user : fresh(w) - i % 2, schedule, no);
 	}
