@@ -1,25 +1,16 @@
 /* The queue that Redis forgot goes on, in a new epoch. */
 #include "api/jobs/flight.h"
 #include "runtime/log.h"
-
-#include <stdlib.h>
-#include <sys/random.h>
+#include "runtime/uuid.h"
 
 enum { REVIVE_BIRTH, REVIVE_EPOCH, REVIVE_QUEUE };
-
-static int64_t random_birth(void)
-{
-	uint64_t r;
-
-	if (getrandom(&r, sizeof r, 0) != sizeof r) abort();
-	return (int64_t)(r >> 11 | 1);
-}
 
 static void ask_birth(struct flow *f)
 {
 	struct flight *fl = flight_of(f);
 
-	fl->queue_birth = (struct queue_birth){.call.flow = f, .schedule = fl->entry->node.id, .candidate = random_birth()};
+	fl->queue_birth =
+		(struct queue_birth){.call.flow = f, .schedule = fl->entry->node.id, .candidate = random_number()};
 	flight_ports(fl)->queue->birth(flight_ports(fl)->queue, &fl->queue_birth);
 }
 

@@ -23,6 +23,11 @@ static uint64_t random_bits(void)
 	return bits;
 }
 
+int64_t random_number(void)
+{
+	return (int64_t)(random_bits() >> 11 | 1);
+}
+
 static void put_random(struct uuid *u, uint64_t bits)
 {
 	for (int i = 15; i >= 8; i--, bits >>= 8) u->b[i] = (uint8_t)bits;

@@ -15,6 +15,7 @@ struct uuid {
 };
 enum { UUID_TEXT = 37 };
 
+int64_t random_number(void); /* of 53 bits, > 0: exact as a double, as in Lua */
 struct uuid uuid_v7(int64_t unix_ms, unsigned tag);
 /* The same cause and salt give the same id, on any machine: again a v7 of the same time and tag. */
 struct uuid uuid_derived(struct uuid cause, unsigned salt);

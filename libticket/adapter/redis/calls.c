@@ -206,7 +206,7 @@ static void answer_each(struct redis *r, const struct redis_pending *p, const re
 		answer(r, p->op, c, TK_NONE, array ? reply->element[i] : reply);
 		c = next;
 	}
-	answer_all(r, p->op, c, TK_ERR(TK_INTERNAL, "a script's reply is not as agreed"));
+	answer_all(r, p->op, c, REDIS_ODD_REPLY);
 }
 
 static void send_singly(struct redis *r, struct redis_pending p)

@@ -86,6 +86,7 @@ uint32_t redis_life(const struct redis *r);
 unsigned redis_inflight(const struct redis *r);		 /* calls without an answer yet */
 const char *redis_last_error(const struct redis *r); /* "" when there was none; for the log, not for clients */
 
+#define REDIS_ODD_REPLY TK_ERR(TK_INTERNAL, "a script's reply is not as agreed")
 /* Array elements of a reply; 0, "" and false when the element is missing or of another type. */
 int64_t redis_reply_int(const struct redisReply *r, size_t i);
 const char *redis_reply_str(const struct redisReply *r, size_t i, size_t *ret_len);

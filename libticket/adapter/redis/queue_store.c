@@ -81,7 +81,7 @@ static void place_replied(struct port_call *c, struct tk_err err, const redisRep
 		if (is_int(reply, NEW_LIFE)) k->verdict = QUEUE_NEW_LIFE;
 		else if (is_int(reply, 0)) k->verdict = QUEUE_NO_PLACE;
 		else if (read_place(&k->place, reply)) k->verdict = QUEUE_PLACED;
-		else err = ODD_REPLY;
+		else err = REDIS_ODD_REPLY;
 	}
 	port_answer(c, err);
 }
@@ -175,7 +175,7 @@ static bool read_verify(struct queue_verify *k, const redisReply *reply)
 static void verify_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
 {
 	struct queue_verify *k = container_of(c, struct queue_verify, call);
-	if (!tk_failed(err) && !read_verify(k, reply)) err = ODD_REPLY;
+	if (!tk_failed(err) && !read_verify(k, reply)) err = REDIS_ODD_REPLY;
 	port_answer(c, err);
 }
 

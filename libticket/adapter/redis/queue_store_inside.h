@@ -20,8 +20,6 @@ static inline struct redis *redis_of(struct queue_store *s)
 	return container_of(s, struct redis_queue_store, port)->redis;
 }
 
-#define ODD_REPLY TK_ERR(TK_INTERNAL, "a script's reply is not as agreed")
-
 static inline bool is_array(const redisReply *r, size_t n)
 {
 	return r->type == REDIS_REPLY_ARRAY && r->elements >= n;

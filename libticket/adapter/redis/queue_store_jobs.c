@@ -61,7 +61,7 @@ static bool read_tick(struct queue_tick *k, const redisReply *r)
 static void tick_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
 {
 	struct queue_tick *k = container_of(c, struct queue_tick, call);
-	if (!tk_failed(err) && !read_tick(k, reply)) err = ODD_REPLY;
+	if (!tk_failed(err) && !read_tick(k, reply)) err = REDIS_ODD_REPLY;
 	port_answer(c, err);
 }
 
@@ -101,7 +101,7 @@ static bool read_look(struct queue_look *k, const redisReply *r)
 static void look_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
 {
 	struct queue_look *k = container_of(c, struct queue_look, call);
-	if (!tk_failed(err) && !read_look(k, reply)) err = ODD_REPLY;
+	if (!tk_failed(err) && !read_look(k, reply)) err = REDIS_ODD_REPLY;
 	port_answer(c, err);
 }
 
@@ -139,7 +139,7 @@ static bool read_slice(struct queue_slice *k, const redisReply *r)
 static void slice_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
 {
 	struct queue_slice *k = container_of(c, struct queue_slice, call);
-	if (!tk_failed(err) && !read_slice(k, reply)) err = ODD_REPLY;
+	if (!tk_failed(err) && !read_slice(k, reply)) err = REDIS_ODD_REPLY;
 	port_answer(c, err);
 }
 
@@ -181,7 +181,7 @@ static bool read_hear(struct queue_hear *k, const redisReply *r)
 static void hear_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
 {
 	struct queue_hear *k = container_of(c, struct queue_hear, call);
-	if (!tk_failed(err) && !read_hear(k, reply)) err = ODD_REPLY;
+	if (!tk_failed(err) && !read_hear(k, reply)) err = REDIS_ODD_REPLY;
 	port_answer(c, err);
 }
 
@@ -222,7 +222,7 @@ static bool read_scan(struct queue_scan_pre *k, const redisReply *r)
 static void scan_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
 {
 	struct queue_scan_pre *k = container_of(c, struct queue_scan_pre, call);
-	if (!tk_failed(err) && !read_scan(k, reply)) err = ODD_REPLY;
+	if (!tk_failed(err) && !read_scan(k, reply)) err = REDIS_ODD_REPLY;
 	port_answer(c, err);
 }
 
@@ -249,7 +249,7 @@ static void number_replied(struct port_call *c, struct tk_err err, const redisRe
 {
 	struct queue_number_pre *k = container_of(c, struct queue_number_pre, call);
 	k->mine = !tk_failed(err) && is_int(reply, 1);
-	if (!tk_failed(err) && reply->type != REDIS_REPLY_INTEGER) err = ODD_REPLY;
+	if (!tk_failed(err) && reply->type != REDIS_REPLY_INTEGER) err = REDIS_ODD_REPLY;
 	port_answer(c, err);
 }
 
@@ -276,7 +276,7 @@ static void birth_replied(struct port_call *c, struct tk_err err, const redisRep
 {
 	struct queue_birth *k = container_of(c, struct queue_birth, call);
 	k->birth = tk_failed(err) ? 0 : number_in(reply);
-	if (k->birth < 0) err = ODD_REPLY;
+	if (k->birth < 0) err = REDIS_ODD_REPLY;
 	port_answer(c, err);
 }
 
@@ -340,7 +340,7 @@ static void open_replied(struct port_call *c, struct tk_err err, const redisRepl
 {
 	struct queue_open *k = container_of(c, struct queue_open, call);
 	k->count = 0;
-	if (!tk_failed(err) && !is_array(reply, 0)) err = ODD_REPLY;
+	if (!tk_failed(err) && !is_array(reply, 0)) err = REDIS_ODD_REPLY;
 	for (size_t i = 0; !tk_failed(err) && i < reply->elements && k->count < k->max; i++) {
 		int64_t schedule = number_in(reply->element[i]);
 		if (schedule > 0) k->schedules[k->count++] = schedule;

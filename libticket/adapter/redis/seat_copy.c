@@ -3,11 +3,11 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "adapter/redis/pieces.h"
 #include "adapter/redis/seat_keys.h"
 #include "domain/schedule.h"
+#include "runtime/uuid.h"
 
 /* Seats a script; Redis serves nobody else meanwhile (a few hundred µs). */
 enum { APPLY_SEATS = 200, READ_SEATS = 500 };
@@ -16,18 +16,16 @@ enum { APPLY_SEATS = 200, READ_SEATS = 500 };
 
 static void bind_birth(struct redis_args *a, struct port_call *c)
 {
-	uint64_t random;
-	if (getrandom(&random, sizeof random, 0) != sizeof random) abort();
 	key_state(a, container_of(c, struct seat_birth, call)->schedule);
 	redis_arg_run(a);
-	redis_arg_int(a, (int64_t)(random >> 11 | 1)); /* exact in Lua */
+	redis_arg_int(a, random_number());
 }
 
 static void birth_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
 {
 	struct seat_birth *k = container_of(c, struct seat_birth, call);
 	if (!tk_failed(err)) k->birth = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
-	if (!tk_failed(err) && k->birth <= 0) err = TK_ERR(TK_INTERNAL, "a script's reply is not as agreed");
+	if (!tk_failed(err) && k->birth <= 0) err = REDIS_ODD_REPLY;
 	port_answer(c, err);
 }
 
@@ -194,7 +192,7 @@ static void piece_read(struct port_call *c, struct tk_err err, const redisReply 
 		job->in->loaded = false;
 		job->pieces.next = job->pieces.total; /* the rest need not be asked */
 	} else if (!tk_failed(err) && !take_letters(p, reply)) {
-		err = TK_ERR(TK_INTERNAL, "a script's reply is not as agreed");
+		err = REDIS_ODD_REPLY;
 	}
 	redis_piece_done(p, err);
 }

@@ -21,8 +21,6 @@ static void arg_seat(struct redis_args *a, const struct seat_no *no)
 	redis_arg(a, no->s, no->len);
 }
 
-static const struct tk_err ODD_REPLY = {TK_INTERNAL, __FILE_NAME__, "a script's reply is not as agreed"};
-
 /* --- hold --- */
 
 /* Of one script; Redis serves nobody else meanwhile (about 5 µs a seat), and with twice as many it and the shard wait for
@@ -138,7 +136,7 @@ static void hold_replied(struct port_call *c, struct tk_err err, const redisRepl
 	h->culprit = 0;
 	if (tk_failed(err)) port_answer(c, err);
 	else if (reply->type == REDIS_REPLY_INTEGER) placed_now(h, reply->integer), port_answer(c, TK_NONE);
-	else port_answer(c, read_hold(h, reply) ? TK_NONE : ODD_REPLY);
+	else port_answer(c, read_hold(h, reply) ? TK_NONE : REDIS_ODD_REPLY);
 }
 
 static void hold(struct seat_lock *s, struct seat_hold *h)
@@ -247,7 +245,7 @@ static void claim_replied(struct port_call *c, struct tk_err err, const redisRep
 	struct seat_claim *k = claim_of(c);
 	if (tk_failed(err)) port_answer(c, err);
 	else if (reply->type == REDIS_REPLY_INTEGER) claimed_first(k, reply->integer), port_answer(c, TK_NONE);
-	else port_answer(c, read_claim(k, reply) ? TK_NONE : ODD_REPLY);
+	else port_answer(c, read_claim(k, reply) ? TK_NONE : REDIS_ODD_REPLY);
 }
 
 static void claim(struct seat_lock *s, struct seat_claim *k)
@@ -292,7 +290,7 @@ static bool read_release(struct seat_release *k, const redisReply *reply)
 static void release_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
 {
 	struct seat_release *k = container_of(c, struct seat_release, call);
-	if (!tk_failed(err) && !read_release(k, reply)) err = ODD_REPLY;
+	if (!tk_failed(err) && !read_release(k, reply)) err = REDIS_ODD_REPLY;
 	port_answer(c, err);
 }
 
@@ -341,7 +339,7 @@ static bool read_holds(struct seat_holds *k, const redisReply *reply)
 static void holds_replied(struct port_call *c, struct tk_err err, const redisReply *reply)
 {
 	struct seat_holds *k = container_of(c, struct seat_holds, call);
-	if (!tk_failed(err) && !read_holds(k, reply)) err = ODD_REPLY;
+	if (!tk_failed(err) && !read_holds(k, reply)) err = REDIS_ODD_REPLY;
 	port_answer(c, err);
 }
 
@@ -372,7 +370,7 @@ static void prune_replied(struct port_call *c, struct tk_err err, const redisRep
 		const char *cursor = redis_reply_str(reply, 0, &n);
 		k->cursor = strtoull(cursor, NULL, 10);
 		k->forgotten = (unsigned)redis_reply_int(reply, 1);
-		if (n == 0) err = ODD_REPLY;
+		if (n == 0) err = REDIS_ODD_REPLY;
 	}
 	port_answer(c, err);
 }
